@@ -1,0 +1,87 @@
+"""genoboard: run genomics models on fixed splits, and rank them honestly. This is the face: all that a plugin may import."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import (
+        DataError,
+        GenoboardError,
+        InvalidSubmission,
+        ModelFailed,
+        PluginError,
+        UndefinedScore,
+        UnknownName,
+        UsageError,
+    )
+    from .evaluation import cross_validate, evaluate, load
+    from .hookspecs import hookimpl
+    from .metrics import Metric, per_class
+    from .model import ModelSpec, RunContext
+    from .splits import Split
+    from .task import DataSource, Dataset, Figure, RemoteFile, Task
+
+# Names are resolved when first asked for: a plugin's card module must cost milliseconds, whatever it registers.
+_HOME = {
+    "hookimpl": "hookspecs",
+    "Task": "task",
+    "Dataset": "task",
+    "DataSource": "task",
+    "RemoteFile": "task",
+    "Figure": "task",
+    "Split": "splits",
+    "ModelSpec": "model",
+    "RunContext": "model",
+    "Metric": "metrics",
+    "per_class": "metrics",
+    "load": "evaluation",
+    "evaluate": "evaluation",
+    "cross_validate": "evaluation",
+    "GenoboardError": "errors",
+    "UsageError": "errors",
+    "UnknownName": "errors",
+    "InvalidSubmission": "errors",
+    "PluginError": "errors",
+    "DataError": "errors",
+    "UndefinedScore": "errors",
+    "ModelFailed": "errors",
+}
+
+__all__ = [
+    "DataError",
+    "DataSource",
+    "Dataset",
+    "Figure",
+    "GenoboardError",
+    "InvalidSubmission",
+    "Metric",
+    "ModelFailed",
+    "ModelSpec",
+    "PluginError",
+    "RemoteFile",
+    "RunContext",
+    "Split",
+    "Task",
+    "UndefinedScore",
+    "UnknownName",
+    "UsageError",
+    "cross_validate",
+    "evaluate",
+    "hookimpl",
+    "load",
+    "per_class",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'genoboard' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"genoboard.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,135 @@
+"""Task: a question with data, splits, metrics and controls; the card of a competition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from .errors import UnknownName
+from .metrics import Metric
+from .splits import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["tabular", "text", "bins"]
+Target = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of a task in memory, before any split.
+
+    Parameters
+    ----------
+    X : DataFrame (n, p): one row per sample; the index holds unique ids (str). Kind ``tabular``: float32, no missing values.
+    y : Series (n,): the target on the same index; class names (str) or float64.
+    groups : DataFrame (n, g) of str on the same index: one column per kind of group (``donor``).
+    control : DataFrame (n, c) on the same index: columns that only a control model is given (batch, RIN); or None.
+    columns : DataFrame (p, a) indexed by X's columns: what is known of them (symbol, biotype, flag); or None.
+    unit : unit of X: ``"log2(TPM+1)"``.
+    notes : what the reader counted, dropped or recognised, one sentence each.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    groups: pd.DataFrame
+    control: pd.DataFrame | None = None
+    columns: pd.DataFrame | None = None
+    unit: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: `url`, and what its publisher states of it (`sha256`, or `md5` and `size` in bytes; empty where unknown)."""
+
+    url: str
+    sha256: str = ""
+    md5: str = ""
+    size: int = 0
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The card of a dataset.
+
+    Parameters
+    ----------
+    name : ``"gtex-v8"``.
+    generate : ``"module:function"``, () -> Dataset; seeded, for a demo cohort.
+    read : ``"module:function"``, (folder or file: Path, tell: Callable[[str], None]) -> Dataset, for a user's files.
+    files : what ``genoboard data TASK --download`` fetches, then hands to `read`.
+    fingerprint : where given, the data must have exactly this fingerprint.
+    licence, cite : shown when the dataset is described.
+    """
+
+    name: str
+    summary: str
+    generate: str = ""
+    read: str = ""
+    files: tuple[RemoteFile, ...] = ()
+    fingerprint: str = ""
+    licence: str = ""
+    cite: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A report panel: an SVG drawing, the table behind it (columns -> values) and its text alternative."""
+
+    title: str
+    svg: str
+    table: Mapping[str, tuple[object, ...]]
+    alt: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """The card of a competition.
+
+    Parameters
+    ----------
+    kind : what X is: ``tabular``, ``text`` or ``bins`` (see ``docs/contract.md``).
+    target : what y is.
+    classes : the fixed label set, in the order of probability columns; empty for regression.
+    sources : the datasets; the first without `generate` is the real one, ``demo`` is generated.
+    splits : the first is the default.
+    metrics : names of registered metrics, or cards of the task's own; the first is the primary one.
+    controls : names of the models that every board holds. One that takes ``control`` columns is
+        left out where a dataset has none.
+    ingest : the name that ``genoboard data TASK --from`` gives a dataset unless told otherwise.
+    id_column, target_column : names used in exported and submitted files.
+    """
+
+    name: str
+    title: str
+    summary: str
+    kind: Kind
+    target: Target
+    sources: tuple[DataSource, ...]
+    splits: tuple[Split, ...]
+    metrics: tuple[str | Metric, ...]
+    controls: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    id_column: str = "id"
+    target_column: str = "target"
+    panels: tuple[str, ...] = field(default=())
+
+    def split(self, name: str | None) -> Split:
+        """Return the split called `name`, or the default one."""
+        found = {s.name: s for s in self.splits}
+        if name is None:
+            return self.splits[0]
+        if name not in found:
+            raise UnknownName(f"split of {self.name}", name, found)
+        return found[name]
+
+
+Tell = Callable[[str], None]

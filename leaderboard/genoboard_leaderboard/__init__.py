@@ -1,0 +1,1 @@
+"""genoboard_leaderboard: entries, standings and the index that holds them; knows nothing of the harness."""

@@ -1,0 +1,129 @@
+"""Entry: one scored submission, or one failed run, as it is recorded; plain values that go to JSON and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from .errors import LeaderboardError
+
+Origin = Literal["run", "file"]
+Verdict = Literal["ok", "failed", "timeout", "memory", "crashed", "invalid"]
+CodeState = Literal["released", "editable", "dirty", "unknown"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """What entries are comparable on: the same task, data and split, each by its fingerprint."""
+
+    task: str
+    data: str
+    data_fingerprint: str
+    split: str
+    split_fingerprint: str
+
+    @property
+    def key(self) -> str:
+        """A short, stable name for these five values."""
+        return hashlib.sha256("\n".join((self.task, self.data, self.data_fingerprint, self.split, self.split_fingerprint)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measurement: `value` with its 95 % interval, or None with the `reason` why there is none.
+
+    `fold_mean` and `fold_sd` are given on cross-validated splits, where `value` is that of the pooled folds.
+    `version` is that of the metric's formula.
+    """
+
+    metric: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    version: int = 1
+    reason: str = ""
+    fold_mean: float | None = None
+    fold_sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where the model's code came from; `source` is a hash of its source tree, empty for a submitted file."""
+
+    plugin: str = ""
+    version: str = ""
+    source: str = ""
+    state: CodeState = "unknown"
+    commit: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission on a board, or one run that gave none (`verdict` other than ``ok``).
+
+    Parameters
+    ----------
+    id : the submission folder's name, unique in a workspace.
+    name : the standing's name, chosen by the user or the model's.
+    created : UTC, ISO 8601 with microseconds; entries sort by it.
+    parameters : the model's parameters, JSON values.
+    seed, threads : of the run; None for a file.
+    submission_sha256 : of ``predictions.csv``; empty where there is none.
+    control : the board's own control, not a contestant.
+    seconds_fit, seconds_predict : wall seconds, summed over folds.
+    peak_memory : bytes, the largest of the folds.
+    notes : what the scorer and the run want the reader to know.
+    """
+
+    id: str
+    board: Board
+    name: str
+    created: str
+    origin: Origin
+    verdict: Verdict = "ok"
+    reason: str = ""
+    model: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    threads: int | None = None
+    control: bool = False
+    code: Code = field(default_factory=Code)
+    scores: tuple[Score, ...] = ()
+    seconds_fit: float | None = None
+    seconds_predict: float | None = None
+    peak_memory: int | None = None
+    submission_sha256: str = ""
+    message: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> str:
+        """The key of the standing that this entry belongs to: everything that makes it what it is, but for the seed."""
+        what = [self.name, self.origin, self.model, self.parameters, self.threads, self.code.plugin, self.code.version, self.code.source]
+        if self.origin == "file":
+            what.append(self.submission_sha256)
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+    def score(self, metric: str) -> Score | None:
+        """Return the score of `metric`, or None where the entry has none."""
+        return next((s for s in self.scores if s.metric == metric), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Entry:
+        """Read what `to_dict` gave; raise `LeaderboardError` when it is something else."""
+        try:
+            given = dict(values)
+            given["board"] = Board(**given["board"])
+            given["code"] = Code(**given["code"])
+            given["scores"] = tuple(Score(**s) for s in given["scores"])
+            given["notes"] = tuple(given["notes"])
+            return cls(**given)
+        except (KeyError, TypeError) as error:
+            raise LeaderboardError(f"This is not a recorded entry: {error}.") from error

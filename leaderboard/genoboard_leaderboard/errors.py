@@ -1,0 +1,7 @@
+"""LeaderboardError: what the leaderboard says when it cannot go on."""
+
+from __future__ import annotations
+
+
+class LeaderboardError(Exception):
+    """An error that a user can mend; the text says what happened and what to do."""
