@@ -24,6 +24,7 @@ class ModelSpec:
     kinds : the kinds of X it takes.
     targets : the kinds of y it takes.
     tasks : where given, the only tasks it is meant for.
+    any_parameters : the estimator itself knows what it takes; nothing is checked here.
     inputs : ``"features"``, or ``"control"`` for a control that is given the dataset's control columns instead.
     """
 
@@ -34,6 +35,7 @@ class ModelSpec:
     kinds: tuple[str, ...] = ("tabular",)
     targets: tuple[str, ...] = ("multiclass", "binary")
     tasks: tuple[str, ...] = ()
+    any_parameters: bool = False
     inputs: Literal["features", "control"] = "features"
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,7 @@ class ModelSpec:
         Nested names (``clf__C``) pass: the estimator itself knows them. Any other unknown name raises `UnknownName`.
         """
         for key in given:
-            if key not in self.parameters and "__" not in key:
+            if key not in self.parameters and "__" not in key and not self.any_parameters:
                 raise UnknownName(f"parameter of {self.name}", key, self.parameters)
         return {**self.parameters, **given}
 

@@ -61,3 +61,98 @@ class Fold:
 
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+
+
+def deal(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
+    """Return the folds of `split` over `rows` (index: unique ids; columns: ``y`` and one per group).
+
+    The same ids, targets and groups give the same folds in whatever order the rows come. Positions count in the
+    order of `rows`. A held-out split has one fold, a cross-validated one has `split.folds`.
+    """
+    import numpy as np
+
+    if split.rule is not None:
+        return _by_rule(split, rows)
+    part = _parts(split, rows)
+    tests = range(split.folds) if split.cross_validated else range(1)
+    folds = tuple(Fold(np.flatnonzero(part != t), np.flatnonzero(part == t)) for t in tests)
+    if any(len(f.train) == 0 or len(f.test) == 0 for f in folds):
+        units = "rows" if split.group is None else f"{split.group}s"
+        count = len(rows) if split.group is None else rows[split.group].nunique()
+        raise DataError(f"Split {split.name!r} deals {split.folds} parts, but there are only {count} {units}. Use another split or more data.")
+    return folds
+
+
+def fingerprint(rows: pd.DataFrame, folds: Sequence[Fold]) -> str:
+    """Return a SHA-256 over which ids each fold trains and tests on; the order of rows does not matter."""
+    import numpy as np
+
+    ids = rows.index.to_numpy(dtype=object)
+    order = np.argsort(ids)
+    digest = hashlib.sha256("\n".join(ids[order]).encode())
+    for fold in folds:
+        role = np.zeros(len(ids), dtype=np.uint8)
+        role[fold.train], role[fold.test] = 1, 2
+        digest.update(role[order].tobytes())
+    return digest.hexdigest()
+
+
+def _hash(salt: str, text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{salt}\n{text}".encode(), digest_size=8).digest(), "big")
+
+
+def _parts(split: Split, rows: pd.DataFrame) -> NDArray[np.intp]:
+    """Deal every row a part, 0 .. folds-1."""
+    import numpy as np
+    import pandas as pd
+
+    if split.group is not None and split.group not in rows.columns:
+        raise DataError(f"Split {split.name!r} groups by {split.group!r}, which this dataset does not have. Choose another split.")
+    units = rows.index.to_series() if split.group is None else rows[split.group]
+    unit, names = pd.factorize(units, sort=True)
+    strata = pd.factorize(rows["y"], sort=True)[0] if split.stratified else np.zeros(len(rows), dtype=np.intp)
+    counts = np.zeros((len(names), int(strata.max()) + 1))
+    np.add.at(counts, (unit, strata), 1.0)
+    key = np.array([_hash(split.salt, str(n)) for n in names], dtype=np.uint64)
+    if split.group is None:
+        return _round_robin(counts.argmax(axis=1), key, split.folds)[unit]
+    return _greedy(counts, key, split.folds)[unit]
+
+
+def _round_robin(stratum: NDArray[np.intp], key: NDArray[np.uint64], folds: int) -> NDArray[np.intp]:
+    """Deal single rows like cards, stratum after stratum, in the order of their hashes."""
+    import numpy as np
+
+    order = np.lexsort((key, stratum))
+    part = np.empty(len(key), dtype=np.intp)
+    part[order] = np.arange(len(key)) % folds
+    return part
+
+
+def _greedy(counts: NDArray[np.float64], key: NDArray[np.uint64], folds: int) -> NDArray[np.intp]:
+    """Deal whole groups, largest first, each to the part where its classes are scarcest.
+
+    With n_fc rows of class c (N_c in all) in part f, a group with u_c rows goes where sum_c n_fc u_c / N_c^2 is
+    least: that is the choice which keeps the sum of squared class shares, and so their imbalance, smallest.
+    """
+    import numpy as np
+
+    weight = 1.0 / np.maximum(counts.sum(axis=0), 1.0) ** 2
+    held = np.zeros((folds, counts.shape[1]))
+    part = np.empty(len(counts), dtype=np.intp)
+    for g in np.lexsort((key, -counts.sum(axis=1))):
+        cost = (held * weight) @ counts[g]
+        # equal costs are common at the start: the emptier part first, then the earlier one
+        part[g] = np.lexsort((held.sum(axis=1), cost))[0]
+        held[part[g]] += counts[g]
+    return part
+
+
+def _by_rule(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
+    import importlib
+
+    import numpy as np
+
+    module, _, name = str(split.rule).partition(":")
+    pairs = getattr(importlib.import_module(module), name)(rows)
+    return tuple(Fold(np.sort(rows.index.get_indexer(train)), np.sort(rows.index.get_indexer(test))) for train, test in pairs)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Literal
 
 from .errors import LeaderboardError
@@ -28,7 +29,7 @@ class Board:
     @property
     def key(self) -> str:
         """A short, stable name for these five values."""
-        return hashlib.sha256("\n".join((self.task, self.data, self.data_fingerprint, self.split, self.split_fingerprint)).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(astuple(self)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class Score:
     reason: str = ""
     fold_mean: float | None = None
     fold_sd: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high", "fold_mean", "fold_sd"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise LeaderboardError(f"Score {self.metric}: {name} is {number}. A score is a finite number, or None with its reason.")
 
 
 @dataclass(frozen=True)
@@ -125,5 +132,5 @@ class Entry:
             given["scores"] = tuple(Score(**s) for s in given["scores"])
             given["notes"] = tuple(given["notes"])
             return cls(**given)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise LeaderboardError(f"This is not a recorded entry: {error}.") from error

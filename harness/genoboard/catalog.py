@@ -1,0 +1,61 @@
+"""Catalog: which datasets lie in the user's cache, and what was noted of each; nothing is opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .task import DataSource, Task
+from .workspace import cache, slug, write_text
+
+
+def sources(task: Task) -> Mapping[str, DataSource]:
+    """Return the datasets that the task knows, by name."""
+    return {s.name: s for s in task.sources}
+
+
+def names(task: Task) -> list[str]:
+    """Return every dataset name that could be opened or brought: the task's own, and those that the user gave."""
+    there = (json.loads(p.read_text(encoding="utf-8"))["name"] for p in sorted((cache() / "data" / task.name).glob("*/current.json")))
+    return list(dict.fromkeys([*sources(task), *there]))
+
+
+def state(task: Task, name: str) -> dict[str, Any] | None:
+    """Return what was noted of a dataset when it came in; None where it is not in the cache."""
+    folder = place(task, name)
+    try:
+        about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return None
+    return {**about, "name": name} if about else None
+
+
+def objects(task: Task) -> Path:
+    """Return the folder of the task's dataset contents, each named by its fingerprint."""
+    return cache() / "data" / task.name / "objects"
+
+
+def place(task: Task, name: str) -> Path | None:
+    """Return the folder that `name` stands for; None where it stands for nothing."""
+    try:
+        return objects(task) / str(json.loads(_pointer(task, name).read_text(encoding="utf-8"))["object"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def point(task: Task, name: str, folder: Path) -> None:
+    """Let `name` stand for `folder` from now on."""
+    pointer = _pointer(task, name)
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    write_text(pointer, json.dumps({"name": name, "object": folder.name}))
+
+
+def forget(task: Task, name: str) -> None:
+    """Let `name` stand for nothing."""
+    _pointer(task, name).unlink(missing_ok=True)
+
+
+def _pointer(task: Task, name: str) -> Path:
+    return cache() / "data" / task.name / slug(name) / "current.json"

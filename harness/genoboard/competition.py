@@ -1,0 +1,130 @@
+"""Competition: a task on one dataset under one split; what every entry of one board shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from genoboard_leaderboard.entry import Board
+from numpy.typing import NDArray
+
+from . import data, splits
+from .data import Prepared
+from .errors import UsageError
+from .metrics import Metric
+from .model import ModelSpec
+from .plugins import Plugins, load_plugins
+from .scoring import Solution
+from .splits import Fold, Split
+from .submission import Form
+from .task import Task, Tell
+from .workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Competition:
+    """Everything that is fixed before a model is named."""
+
+    task: Task
+    data: Prepared
+    split: Split
+    folds: tuple[Fold, ...]
+    metrics: tuple[Metric, ...]
+    plugins: Plugins
+    workspace: Workspace
+
+    @classmethod
+    def open(
+        cls,
+        task: str,
+        split: str | None = None,
+        data_name: str | None = None,
+        workspace: str | Path | Workspace | None = None,
+        plugins: Plugins | None = None,
+        tell: Tell = lambda _: None,
+    ) -> Competition:
+        """Find the task, open and verify its data, deal the split.
+
+        The dataset is `data_name`, else what this workspace chose, else ``demo``.
+        """
+        plugins = plugins or load_plugins()
+        workspace = workspace if isinstance(workspace, Workspace) else Workspace.here(workspace)
+        card = plugins.task(task)
+        chosen = card.split(split)
+        prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or "demo", tell)
+        return cls(card, prepared, chosen, prepared.folds(chosen), plugins.metrics_of(card), plugins, workspace)
+
+    @cached_property
+    def board(self) -> Board:
+        """The fingerprints that make entries comparable."""
+        return Board(self.task.name, self.data.name, self.data.fingerprint, self.split.name, splits.fingerprint(self.data.rows, self.folds))
+
+    @cached_property
+    def test(self) -> NDArray[np.intp]:
+        """Positions of the rows that a submission answers for, ascending."""
+        return np.unique(np.concatenate([f.test for f in self.folds]))
+
+    @cached_property
+    def form(self) -> Form:
+        """What a submission must look like."""
+        one_column = self.task.target in ("regression", "binary")
+        return Form(
+            ids=list(self.data.rows.index[self.test]),
+            id_column=self.task.id_column,
+            target_column=self.task.target_column,
+            classes=() if one_column else self.task.classes,
+            reads=self.metrics[0].reads,
+        )
+
+    @cached_property
+    def solution(self) -> Solution:
+        """The truth of the test rows; nothing that a model is given is made from it."""
+        rows = self.data.rows.iloc[self.test]
+        fold = np.empty(len(self.data.rows), dtype=np.int64)
+        for number, f in enumerate(self.folds):
+            fold[f.test] = number
+        by = self.split.bootstrap_group
+        cluster = np.arange(len(rows)) if by is None else pd.factorize(rows[by], sort=True)[0]
+        return Solution(self.codes(rows["y"], self.task.classes), self.task.classes, fold[self.test], cluster.astype(np.int64), self.board.split_fingerprint)
+
+    def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
+        """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""
+        return pd.Index(classes).get_indexer(y).astype(np.int64) if classes else y.to_numpy(dtype=np.float64)
+
+    def groups(self, rows: NDArray[np.intp]) -> NDArray[np.int64] | None:
+        """Return the rows' groups as opaque codes, (n,); None where the split knows none."""
+        by = self.split.bootstrap_group
+        return None if by is None else pd.factorize(self.data.rows[by].iloc[rows])[0].astype(np.int64)
+
+    def takes(self, model: ModelSpec) -> None:
+        """Raise `UsageError` unless the model is made for this kind of task and has the columns that it needs."""
+        task = self.task
+        if task.kind not in model.kinds or task.target not in model.targets or (model.tasks and task.name not in model.tasks):
+            meant = ", ".join(model.tasks) or f"{' / '.join(model.kinds)} tasks with a {' or '.join(model.targets)} target"
+            raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.")
+        if model.inputs == "control" and not self.data.has_control:
+            raise UsageError(f"{model.name} looks at technical columns, and {task.name} / {self.data.name} has none.")
+
+    def controls(self) -> tuple[ModelSpec, ...]:
+        """Return the controls that this board holds: all of the task's that find the columns they need."""
+        found = (self.plugins.model(n) for n in self.task.controls)
+        return tuple(c for c in found if c.inputs == "features" or self.data.has_control)
+
+    def annotate(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        """Return a model's tables with what the dataset knows of each ``feature``: its symbol, biotype and flag."""
+        known = self.data.columns
+        if known is None:
+            return dict(tables)
+        return {n: t.join(known, on="feature") if "feature" in t and not set(known) & set(t) else t for n, t in tables.items()}
+
+    def within_train(self, folds: int = 5) -> Competition:
+        """Return the competition that is left when only the training rows (of the first fold) exist: its groups dealt anew."""
+        train = self.folds[0].train
+        split = replace(self.split, name=f"{self.split.name}-dev", folds=folds, cross_validated=True, rule=None, salt="genoboard-dev")
+        within = tuple(Fold(train[f.train], train[f.test]) for f in splits.deal(split, self.data.rows.iloc[train]))
+        return replace(self, split=split, folds=within)

@@ -1,0 +1,240 @@
+"""Data: a task's datasets, ingested once, content-addressed in the user's cache, and verified whenever they are opened."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from . import catalog, splits, table
+from .errors import DataError, GenoboardError, UnknownName
+from .splits import Fold, Split
+from .task import Dataset, Task, Tell
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset in the cache; rows lie in the order of their opaque ids.
+
+    Parameters
+    ----------
+    about : what the cache says of it: ``fingerprint``, ``rows``, ``features``, ``unit``, ``notes``, ``created``, ``splits``.
+    rows : DataFrame (n, 1 + g), indexed by opaque id: ``y`` and one column per kind of group.
+    """
+
+    task: Task
+    name: str
+    folder: Path
+    about: Mapping[str, Any]
+    rows: pd.DataFrame
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that a run can see of the data."""
+        return str(self.about["fingerprint"])
+
+    @property
+    def has_control(self) -> bool:
+        """Whether there are columns for a control model."""
+        return (self.folder / "control.parquet").exists() or (self.folder / "control.npy").exists()
+
+    def X(self, positions: NDArray[np.intp] | None = None, inputs: str = "features") -> pd.DataFrame:
+        """Return the features (or, for a control model, the ``control`` columns) of these rows."""
+        return table.read(self.folder / inputs, positions)
+
+    @cached_property
+    def columns(self) -> pd.DataFrame | None:
+        """What is known of the features, indexed by their names; or None."""
+        stem = self.folder / "columns"
+        return table.read(stem) if stem.with_suffix(".parquet").exists() else None
+
+    @cached_property
+    def original_ids(self) -> pd.Series:
+        """Opaque id -> the id that the sample has in its source; for people, never for models."""
+        return pd.read_parquet(self.folder / "ids.parquet")["original"]
+
+    def folds(self, split: Split) -> tuple[Fold, ...]:
+        """Return the split's folds; raise `DataError` if they are not those that were recorded when the data came in."""
+        folds = splits.deal(split, self.rows)
+        recorded = self.about["splits"].get(split.name)
+        if recorded is not None and recorded != splits.fingerprint(self.rows, folds):
+            raise DataError(
+                f"Split {split.name!r} of {self.task.name} / {self.name} no longer deals the rows as it did when the data were ingested: "
+                "the task's code has changed. Ingest the data again (a new board), or go back to the version that made the old one."
+            )
+        return folds
+
+
+def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
+    """Open a dataset and verify it; a generated one is made when it is not there. Raise `DataError` when it cannot be had."""
+    if name not in catalog.names(task):
+        raise UnknownName(f"dataset of {task.name}", name, catalog.names(task), f"To bring one of your own: genoboard data {task.name} --from DIR --as {name}.")
+    source = catalog.sources(task).get(name)
+    try:
+        found = _open(task, name)
+    except DataError:
+        if source is None or not source.generate:
+            raise
+        found = None
+    if found is None:
+        if source is None or not source.generate:
+            more = f", or genoboard data {task.name} --download" if source is not None and source.files else ""
+            raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: genoboard data {task.name} --from DIR{more}.")
+        tell(f"Generating the {name} dataset of {task.name} (once).")
+        found = store(task, name, _call(source.generate)())
+    if source is not None and source.fingerprint and found.fingerprint != source.fingerprint:
+        raise DataError(
+            f"The dataset {name!r} of {task.name} has the fingerprint {found.fingerprint[:16]}, where {source.fingerprint[:16]} is expected. "
+            "Under another NumPy than the pinned one its random numbers may differ: install with constraints.txt."
+        )
+    return found
+
+
+def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda _: None) -> Prepared:
+    """Read a user's files and keep them as a dataset called `name` (by default, the task's real one)."""
+    readers = [s for s in task.sources if s.read]
+    if not readers:
+        raise DataError(f"{task.name} reads no files of its users.")
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Give the folder that holds the files: genoboard data {task.name} --from DIR.")
+    source = catalog.sources(task).get(name or readers[0].name, readers[0])
+    if source.generate:
+        raise DataError(f"{name!r} is the generated dataset's name. Choose another one with --as.")
+    return store(task, name or source.name, _call(source.read)(path, tell))
+
+
+def store(task: Task, name: str, dataset: Dataset) -> Prepared:
+    """Put a dataset into the cache, whole or not at all, and make `name` stand for it."""
+    rows, order = _canonical(task, dataset)
+    parts = {"features": dataset.X.iloc[order].set_axis(rows.index)}
+    if dataset.control is not None:
+        parts["control"] = dataset.control.iloc[order].set_axis(rows.index)
+    fingerprint = _fingerprint(rows, parts)
+    folder = catalog.objects(task) / fingerprint[:24]
+    about = {
+        "task": task.name, "name": name, "fingerprint": fingerprint, "rows": len(rows), "features": dataset.X.shape[1], "unit": dataset.unit,
+        "control": list(parts["control"].columns) if "control" in parts else [], "notes": list(dataset.notes),
+        "groups": {c: int(rows[c].nunique()) for c in rows.columns if c != "y"}, "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "splits": _split_fingerprints(task, rows),
+    }  # fmt: skip
+    with _new_folder(folder) as new:
+        for stem, frame in parts.items():
+            table.write(frame, new / stem)
+        rows.to_parquet(new / "rows.parquet")
+        pd.DataFrame({"original": dataset.X.index[order].astype(str)}, index=rows.index).to_parquet(new / "ids.parquet")
+        if dataset.columns is not None:
+            table.write(dataset.columns, new / "columns")
+        (new / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    catalog.point(task, name, folder)
+    return Prepared(task, name, folder, about, rows)
+
+
+def opaque(task: Task, ids: pd.Index) -> pd.Index:
+    """Return ids that say nothing of the sample; the letter in front keeps spreadsheets from reading a number."""
+    made = ["s" + hashlib.blake2b(f"{task.name}\n{i}".encode(), digest_size=8).hexdigest() for i in ids]
+    return pd.Index(made, dtype="str", name=task.id_column)
+
+
+def _call(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """Return target and groups in the order of opaque ids, and that order: a dataset is the same in whatever order it is read."""
+    original = dataset.X.index.astype(str)
+    if not original.is_unique:
+        raise DataError(f"Row id {original[original.duplicated()][0]!r} occurs more than once. Every sample needs an id of its own.")
+    for part in (dataset.y, dataset.groups, dataset.control):
+        if part is not None and not part.index.equals(dataset.X.index):
+            raise GenoboardError(f"The loader of {task.name} returned X and {getattr(part, 'name', None) or 'groups'} with different row ids.")
+    if task.classes and not dataset.y.isin(list(task.classes)).all():
+        strange = dataset.y[~dataset.y.isin(list(task.classes))].iloc[0]
+        raise UnknownName(f"class of {task.name}", str(strange), task.classes)
+    rows = pd.concat([dataset.y.rename("y"), dataset.groups.astype("str")], axis=1).set_axis(opaque(task, original))
+    order = np.argsort(rows.index.to_numpy(dtype=object))
+    return rows.iloc[order], order
+
+
+def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> str:
+    digest = hashlib.sha256()
+    for name, frame in {"rows": rows, **parts}.items():
+        digest.update(json.dumps([name, [str(c) for c in frame.columns], [str(d) for d in frame.dtypes]]).encode())
+        if len(frame.columns) and all(d == np.float32 for d in frame.dtypes):
+            digest.update(np.ascontiguousarray(frame.to_numpy()).data)
+            continue
+        for column in frame.columns:
+            values = frame[column]
+            numeric = pd.api.types.is_numeric_dtype(values.dtype)
+            digest.update(np.ascontiguousarray(values.to_numpy()).data if numeric else json.dumps(values.astype(object).where(values.notna(), None).tolist()).encode())
+    digest.update("\n".join(rows.index).encode())
+    return digest.hexdigest()
+
+
+def _split_fingerprints(task: Task, rows: pd.DataFrame) -> dict[str, str]:
+    """Return split -> fingerprint for every split that these rows allow."""
+    found = {}
+    for split in task.splits:
+        try:
+            found[split.name] = splits.fingerprint(rows, splits.deal(split, rows))
+        except DataError:
+            continue
+    return found
+
+
+def _open(task: Task, name: str) -> Prepared | None:
+    """Return the cached dataset, verified; None where there is none. Raise `DataError` where it is damaged."""
+    folder = catalog.place(task, name)
+    if folder is None:
+        return None
+    about = catalog.state(task, name)
+    damage = "its description is missing"
+    if about is not None:
+        try:
+            rows = pd.read_parquet(folder / "rows.parquet")
+            found = Prepared(task, name, folder, about, rows)
+            parts = {"features": found.X()}
+            if found.has_control:
+                parts["control"] = found.X(inputs="control")
+            if _fingerprint(rows, parts) == about["fingerprint"]:
+                return found
+            damage = "its content does not have the fingerprint that was recorded"
+        except (OSError, ValueError, KeyError) as error:
+            damage = str(error)
+    shutil.rmtree(folder, ignore_errors=True)
+    catalog.forget(task, name)
+    raise DataError(f"The cached dataset {name!r} of {task.name} was damaged ({damage}) and has been removed. Bring it again: genoboard data {task.name} --from DIR.")
+
+
+@contextmanager
+def _new_folder(final: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes `final` when all went well.
+
+    Where `final` is there already its rows are the same by content; notes, columns and splits may be newer: each file
+    takes the place of its predecessor in one step.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=final.parent, prefix=".new-"))
+    try:
+        yield new
+        if final.exists():
+            for part in sorted(new.iterdir()):
+                os.replace(part, final / part.name)
+        else:
+            os.replace(new, final)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -1,0 +1,144 @@
+"""Datasheet: what a person is told of a task's data and splits, and the files that a person takes home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import catalog, data, download
+from .competition import Competition
+from .data import Prepared
+from .errors import DataError, UnknownName, UsageError
+from .rows import view
+from .task import Task, Tell
+from .workspace import Workspace
+
+
+def bring(card: Task, folder: Path | None, name: str | None, tell: Tell) -> Prepared:
+    """Ingest a user's folder, or the published files when none is given."""
+    if folder is None:
+        published = next((s for s in card.sources if s.files), None)
+        if published is None:
+            raise DataError(f"{card.name} has no published files to download. Bring your own: genoboard data {card.name} --from DIR.")
+        folder, name = download.fetch(card, published, tell), name or published.name
+    return data.ingest(card, folder, name, tell)
+
+
+def choose(card: Task, workspace: str | None, name: str) -> None:
+    """Make `name` the dataset that this workspace uses when none is named."""
+    if name not in catalog.names(card):
+        raise UnknownName(f"dataset of {card.name}", name, catalog.names(card))
+    source = catalog.sources(card).get(name)
+    if catalog.state(card, name) is None and not (source and source.generate):
+        raise DataError(f"The dataset {name!r} of {card.name} is not here yet. Bring it first: genoboard data {card.name} --from DIR --as {name}.")
+    Workspace.here(workspace).choose_data(card.name, name)
+
+
+def task(card: Task, workspace: str | None) -> dict[str, Any]:
+    """Return the state of a task's datasets, as JSON values."""
+    chosen = Workspace.here(workspace).chosen_data(card.name) or "demo"
+    known = catalog.sources(card)
+    found = []
+    for name in catalog.names(card):
+        about, source = catalog.state(card, name), known.get(name)
+        how = "generated when first used" if source and source.generate else f"genoboard data {card.name} --from DIR"
+        if source and source.files:
+            how += f", or genoboard data {card.name} --download"
+        about = {k: v for k, v in (about or {}).items() if k not in ("name", "task", "splits")}
+        found.append({
+            "name": name, "summary": source.summary if source else "brought by you", "ready": bool(about), "chosen": name == chosen,
+            "how": how, "licence": source.licence if source else "", "cite": source.cite if source else "", **about,
+        })  # fmt: skip
+    splits = [{"name": s.name, "asks": s.asks, "null": s.null, "leaks": s.leaks} for s in card.splits]
+    return {"task": card.name, "title": card.title, "datasets": found, "splits": splits, "controls": list(card.controls)}
+
+
+def task_text(told: dict[str, Any]) -> str:
+    """Return `task`'s answer for a terminal."""
+    lines = [f"{told['task']}: {told['title']}", "", "datasets:"]
+    for d in told["datasets"]:
+        lines.append(f"{'*' if d['chosen'] else ' '} {d['name']}: {d['summary']}")
+        if d["ready"]:
+            groups = ", ".join(f"{n:,} {g}s" for g, n in d["groups"].items())
+            lines.append(f"    ready: {d['rows']:,} rows x {d['features']:,} features ({d['unit']}), {groups}; fingerprint {d['fingerprint'][:16]}")
+            lines += [f"    note: {n}" for n in d["notes"]]
+        else:
+            lines.append(f"    not here yet: {d['how']}")
+        lines += [f"    {k}: {d[k]}" for k in ("licence", "cite") if d[k]]
+    lines += ["", "splits (the first is the default):"]
+    for s in told["splits"]:
+        lines.append(f"  {s['name']}: {s['asks']} Its null: {s['null']}." + (f" Leaks: {s['leaks']}" if s["leaks"] else ""))
+    lines += ["", f"controls on every board: {', '.join(told['controls'])}", "", f"* is what this workspace uses. Next: genoboard run {told['task']} MODEL"]
+    return "\n".join(lines)
+
+
+def split(competition: Competition) -> dict[str, Any]:
+    """Return how a split divides the dataset: rows, groups and classes of each part, and which groups are on both sides."""
+    rows = competition.data.rows
+    folds = []
+    for f in competition.folds:
+        parts: dict[str, Any] = {}
+        for side, at in (("train", f.train), ("test", f.test)):
+            part = rows.iloc[at]
+            counts = part["y"].value_counts().reindex(list(competition.task.classes), fill_value=0).to_dict() if competition.task.classes else {}
+            groups = {g: int(part[g].nunique()) for g in rows.columns if g != "y"}
+            parts[side] = {"rows": len(part), "groups": groups, "classes": {str(k): int(v) for k, v in counts.items()}}
+        both = {g: len(set(rows[g].iloc[f.train]) & set(rows[g].iloc[f.test])) for g in rows.columns if g != "y"}
+        folds.append({**parts, "groups_on_both_sides": both})
+    card = competition.split
+    return {
+        "task": competition.task.name, "data": competition.data.name, "split": card.name, "asks": card.asks, "null": card.null, "leaks": card.leaks,
+        "fingerprint": competition.board.split_fingerprint, "data_fingerprint": competition.data.fingerprint, "folds": folds,
+    }  # fmt: skip
+
+
+def split_text(told: dict[str, Any]) -> str:
+    """Return `split`'s answer for a terminal."""
+    lines = [f"{told['task']} / {told['data']} / split {told['split']}: {told['asks']}", f"  the null model: {told['null']}"]
+    if told["leaks"]:
+        lines.append(f"  leaks: {told['leaks']}")
+    lines.append(f"  fingerprint {told['fingerprint'][:16]} of data {told['data_fingerprint'][:16]}")
+    for number, fold in enumerate(told["folds"], start=1):
+        train, test = fold["train"], fold["test"]
+        lines += ["", f"fold {number}: {train['rows']:,} rows to train, {test['rows']:,} to test"]
+        for g, n in fold["groups_on_both_sides"].items():
+            of = test["groups"][g]
+            lines.append(f"  {g}s: {train['groups'][g]:,} in train, {of:,} in test, {n:,} in both ({n / of:.0%} of the test's)")
+        width = max(map(len, train["classes"]), default=0)
+        lines += [f"  {c:<{width}}  {train['classes'][c]:>6,} {test['classes'][c]:>6,}" for c in train["classes"]]
+    return "\n".join(lines)
+
+
+def export(competition: Competition, folder: Path) -> Iterator[Path]:
+    """Write what a Kaggle competition hands out: train.csv, test.csv, sample_submission.csv; and the training rows' groups.
+
+    The solution stays here. Under a cross-validated split, ``fold`` says which rows are predicted together, by a model
+    that has seen only the others.
+    """
+    if competition.task.kind != "tabular" and competition.task.kind != "text":
+        raise UsageError(f"{competition.task.name} is a {competition.task.kind} task, which no CSV can hold. Use genoboard.load.")
+    folder.mkdir(parents=True, exist_ok=True)
+    held, card = view(competition), competition.task
+    many = len(held.folds) > 1
+    test = pd.concat([f.test.X.assign(fold=i + 1) if many else f.test.X for i, f in enumerate(held.folds)]).rename_axis(card.id_column)
+    if many:
+        y = pd.concat([f.train.y for f in held.folds])
+        train = test.assign(**{card.target_column: y[~y.index.duplicated()]})
+    else:
+        train = held.train.X.assign(**{card.target_column: held.train.y}).rename_axis(card.id_column)
+        if held.train.groups is not None:
+            yield _csv(held.train.groups.rename_axis(card.id_column).to_frame(), folder / "train_groups.csv")
+    yield _csv(train, folder / "train.csv")
+    yield _csv(test, folder / "test.csv")
+    columns = list(competition.form.classes) or [card.target_column]
+    floor = 1.0 / len(columns) if competition.form.classes else float(np.mean(competition.codes(train[card.target_column], card.classes)))
+    yield _csv(pd.DataFrame(floor, index=test.index, columns=columns), folder / "sample_submission.csv")
+
+
+def _csv(frame: pd.DataFrame, path: Path) -> Path:
+    frame.to_csv(path)
+    return path

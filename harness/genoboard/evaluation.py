@@ -1,0 +1,173 @@
+"""The story, told once: model -> submission -> scores -> entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from genoboard_leaderboard.entry import Entry, Score
+from genoboard_leaderboard.store import Store
+from numpy.typing import NDArray
+
+from . import rows, scoring, submission
+from .competition import Competition
+from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore
+from .isolation import Limits
+from .record import SubmissionFolder
+from .run import Run, code, prepare, run_folds, union
+from .sandbox import Outcome
+from .task import Tell
+from .workspace import OUT_OF_FOLD, PREDICTIONS
+
+def evaluate(
+    task: str | Competition,
+    model: object,
+    *,
+    split: str | None = None,
+    data: str | None = None,
+    name: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    limits: Limits | None = None,
+    workspace: str | Path | None = None,
+    message: str = "",
+    **talk: Any,
+) -> Entry:
+    """Run a model on a task, score what it predicts, and record the entry.
+
+    Parameters
+    ----------
+    task : a task's name, or an open `Competition`.
+    model : a registered name, ``"package.module:Class"``, ``"path/to/file.py:Class"``, or an estimator.
+    name : the standing's name; the model's unless given.
+    talk : `Run`'s ``stream``, ``progress``, ``tell`` and ``in_process``.
+
+    Returns
+    -------
+    Entry : recorded, whatever its verdict; a run in this process (``in_process=True``) is never recorded.
+    """
+    competition = task if isinstance(task, Competition) else Competition.open(task, split, data, workspace)
+    run = prepare(competition, model, parameters, seed, limits, **talk)
+    if run.in_process:
+        return _run(competition, run, name or run.model.name, message, record=False)
+    enter_controls(competition, run, without=run.model.name)
+    return _run(competition, run, name or run.model.name, message)
+
+
+def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None) -> Entry:
+    """Score a submission file and record its entry; raise `InvalidSubmission` with everything that is wrong with it."""
+    given = submission.read(path, competition.form)
+    scoring.score(competition.metrics[:1], competition.solution, given.prediction)
+    enter_controls(competition, Run(competition.plugins.model("prior"), {}, tell=tell))
+    with SubmissionFolder(competition, name) as folder:
+        entry, replicates = _score(competition, folder, folder.entry(name, "file"), given.prediction)
+        entry = replace(entry, message=message, notes=given.notes)
+        return folder.keep(entry, replicates, {"file": str(path), "file_sha256": given.sha256})
+
+
+def cross_validate(
+    task: str | Competition,
+    model: object,
+    *,
+    split: str | None = None,
+    data: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    limits: Limits | None = None,
+    workspace: str | Path | None = None,
+    folds: int = 5,
+    **talk: Any,
+) -> CrossValidation:
+    """Cross-validate a model inside the training rows, by the split's groups; the test rows are not looked at.
+
+    On a cross-validated split the training rows are those of its first fold.
+    """
+    competition = task if isinstance(task, Competition) else Competition.open(task, split, data, workspace)
+    run = prepare(competition, model, parameters, seed, limits, **talk)
+    inner = competition.within_train(folds)
+    with SubmissionFolder(inner, f"{run.model.name}-dev") as folder:
+        prediction = union(inner, run_folds(inner, run, folder.path))
+        scores, _ = scoring.score(inner.metrics, inner.solution, prediction)
+        oof = pd.DataFrame(prediction, index=inner.data.rows.index[inner.test], columns=list(inner.form.classes) or [inner.form.target_column])
+        oof.to_csv(folder.path / OUT_OF_FOLD)
+        folder.stay()
+    return CrossValidation(scores, oof, folder.final / OUT_OF_FOLD)
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What cross-validation inside the training rows gave: scores (with mean and sd over folds) and out-of-fold predictions."""
+
+    scores: tuple[Score, ...]
+    oof: pd.DataFrame
+    path: Path
+
+
+def load(task: str, *, split: str | None = None, data: str | None = None, workspace: str | Path | None = None) -> rows.Loaded:
+    """Return a task's training rows with their target and its test rows without: pandas objects, indexed by opaque ids.
+
+    Examples
+    --------
+    >>> import genoboard
+    >>> rows = genoboard.load("brain-region")  # doctest: +SKIP
+    >>> rows.train.X.shape, rows.train.y.nunique()  # doctest: +SKIP
+    """
+    return rows.view(Competition.open(task, split, data, workspace))
+
+
+def enter_controls(competition: Competition, like: Run, without: str = "") -> None:
+    """Record the task's controls that this board does not hold yet."""
+    there = {e.model for e in Store(competition.workspace.database).entries(competition.board) if e.control and e.verdict == "ok"}
+    for spec in competition.controls():
+        if spec.name not in there and spec.name != without:
+            like.tell(f"Entering the control {spec.name} (once per board).")
+            run = Run(spec, spec.settings({}), 0, Limits(like.limits.seconds, like.limits.memory), stream=like.stream, tell=like.tell)
+            entry = _run(competition, run, spec.name, "")
+            if entry.verdict != "ok":
+                raise GenoboardError(f"The control {spec.name} failed ({entry.reason}); a board without its controls shows nothing. See {competition.workspace.folder(entry.id, competition.task.name)}.")
+
+
+def _run(competition: Competition, run: Run, name: str, message: str, record: bool = True) -> Entry:
+    """Fit and predict every fold, then pass what came of it through the submission file."""
+    with SubmissionFolder(competition, name, keep=record) as folder:
+        entry = replace(
+            folder.entry(name, "run"), model=run.model.name, parameters=run.plain_parameters, seed=run.seed, threads=run.limits.threads,
+            control=run.is_control(competition) and name == run.model.name, code=code(competition, run), message=message,
+        )  # fmt: skip
+        outcomes: list[Outcome] = []
+        replicates: Mapping[str, NDArray[Any]] = {}
+        try:
+            outcomes = run_folds(competition, run, folder.path)
+            entry, replicates = _score(competition, folder, entry, union(competition, outcomes))
+            folder.write_artifacts(outcomes)
+        except ModelFailed as error:
+            entry = replace(entry, verdict=error.verdict, reason=str(error))
+        except InvalidSubmission as error:
+            entry = replace(entry, verdict="invalid", reason=" ".join(error.problems))
+        except UndefinedScore as error:
+            entry = replace(entry, verdict="invalid", reason=str(error))
+        if outcomes:
+            entry = replace(
+                entry, seconds_fit=sum(o.seconds_fit or 0.0 for o in outcomes), seconds_predict=sum(o.seconds_predict or 0.0 for o in outcomes),
+                peak_memory=max(o.peak_memory or 0 for o in outcomes),
+            )  # fmt: skip
+        if any(o.labels_only for o in outcomes):
+            entry = replace(entry, notes=("the model gives labels, no probabilities: written as 1 and 0", *entry.notes))
+        details = {
+            "limits": asdict(run.limits), "estimator": repr(run.estimator) if run.estimator is not None else run.model.target,
+            "versions": outcomes[-1].versions if outcomes else {},
+            "folds": [{"fit": o.seconds_fit, "predict": o.seconds_predict, "peak_memory": o.peak_memory} for o in outcomes],
+        }  # fmt: skip
+        return folder.keep(entry, replicates, details) if record else entry
+
+
+def _score(competition: Competition, folder: SubmissionFolder, entry: Entry, prediction: NDArray[Any]) -> tuple[Entry, Mapping[str, NDArray[Any]]]:
+    """The waist: predictions become the submission file, and what is scored is what that file says."""
+    path = folder.path / PREDICTIONS
+    submission.write(path, competition.form, prediction, competition.form.ids)
+    read = submission.read(path, competition.form)
+    scores, replicates = scoring.score(competition.metrics, competition.solution, read.prediction)
+    return replace(entry, scores=scores, submission_sha256=read.sha256, notes=read.notes), replicates

@@ -1,0 +1,76 @@
+"""Rows: a task's training rows with their target and its test rows without, for people at a prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .competition import Competition
+from .errors import UsageError
+
+@dataclass(frozen=True)
+class TestRows:
+    """`X` (n, p), and `groups` (n,) as opaque codes, or None."""
+
+    __test__ = False  # pytest takes any class named so for a test
+    X: pd.DataFrame
+    groups: pd.Series | None
+
+
+@dataclass(frozen=True)
+class TrainRows(TestRows):
+    """Rows with their target `y` (n,): class names, or float64."""
+
+    y: pd.Series
+
+
+@dataclass(frozen=True)
+class LoadedFold:
+    """What a model is fitted on, and what it is asked."""
+
+    train: TrainRows
+    test: TestRows
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A task's rows under a split; `train` and `test` are those of its only fold."""
+
+    task: str
+    data: str
+    split: str
+    classes: tuple[str, ...]
+    folds: tuple[LoadedFold, ...]
+
+    @property
+    def train(self) -> TrainRows:
+        """The training rows of a held-out split."""
+        return self._only.train
+
+    @property
+    def test(self) -> TestRows:
+        """The test rows of a held-out split."""
+        return self._only.test
+
+    @property
+    def _only(self) -> LoadedFold:
+        if len(self.folds) > 1:
+            raise UsageError(f"Split {self.split!r} has {len(self.folds)} folds: use .folds[i].train and .folds[i].test.")
+        return self.folds[0]
+
+
+
+
+def view(competition: Competition) -> Loaded:
+    """Return the rows of a competition, fold by fold."""
+    table, by = competition.data.rows, competition.split.bootstrap_group
+
+    def part(at: NDArray[np.intp]) -> tuple[pd.DataFrame, pd.Series | None]:
+        groups = None if by is None else pd.Series(competition.groups(at), index=table.index[at], name="group")
+        return competition.data.X(at), groups
+
+    folds = tuple(LoadedFold(TrainRows(*part(f.train), table["y"].iloc[f.train]), TestRows(*part(f.test))) for f in competition.folds)
+    return Loaded(competition.task.name, competition.data.name, competition.split.name, competition.task.classes, folds)

@@ -1,0 +1,122 @@
+"""Run: a model fitted and asked fold by fold, in a child each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from genoboard_leaderboard.entry import Code
+from numpy.typing import NDArray
+
+from . import sandbox, workspace
+from .competition import Competition
+from .errors import ModelFailed, UnknownName
+from .isolation import Limits
+from .model import ModelSpec, parse_setting
+from .provenance import code_of
+from .sandbox import Job, Outcome, Stream
+from .splits import Fold
+from .task import Tell
+
+Progress = Callable[[Sequence[Fold], str], Iterable[Fold]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model with everything that makes its run what it is.
+
+    Parameters
+    ----------
+    seed : reaches every ``random_state``.
+    limits : of each fold; threads are part of the run's identity, since they change the last bits of a fit.
+    estimator : an estimator object that stands in for the card's target.
+    stream, progress, tell : where the child's output, the count of folds and one-line notes go.
+    """
+
+    model: ModelSpec
+    parameters: Mapping[str, Any]
+    seed: int = 0
+    limits: Limits = Limits()
+    estimator: object | None = None
+    in_process: bool = False
+    stream: Stream | None = None
+    progress: Progress = lambda folds, _: folds
+    tell: Tell = lambda _: None
+
+    @property
+    def plain_parameters(self) -> dict[str, Any]:
+        """The parameters as JSON values; what JSON cannot hold is told by its repr."""
+        found: dict[str, Any] = json.loads(json.dumps(dict(self.parameters), default=repr))
+        return found
+
+    def is_control(self, competition: Competition) -> bool:
+        """Tell whether this is one of the task's controls, as the task means it."""
+        return self.estimator is None and self.model in competition.controls() and self.parameters == self.model.parameters
+
+
+def prepare(competition: Competition, model: object, parameters: Mapping[str, Any] | None, seed: int, limits: Limits | None, **talk: Any) -> Run:
+    """Return the `Run` of a model given by name, path or as an object; raise before anything is computed if it does not fit the task."""
+    if isinstance(model, str):
+        spec, estimator = competition.plugins.model(model, competition.workspace.plugins), None
+    elif isinstance(model, ModelSpec):
+        spec, estimator = model, None
+    else:
+        kind = model if isinstance(model, type) else type(model)
+        spec, estimator = replace(competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}"), summary=repr(model)), model
+    competition.takes(spec)
+    return Run(spec, spec.settings(parameters or {}), seed, limits or Limits(), estimator, **talk)
+
+
+def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]:
+    """Run one job per fold; raise `ModelFailed` at the first that gives no predictions."""
+    outcomes = []
+    for number, fold in enumerate(run.progress(competition.folds, run.model.name), start=1):
+        y = competition.data.rows["y"].iloc[fold.train]
+        present = set(y) if competition.task.classes else set()
+        classes = tuple(c for c in competition.task.classes if c in present)
+        job = Job(
+            run.model, run.parameters, competition.data.X(fold.train, run.model.inputs), competition.codes(y, classes),
+            competition.data.X(fold.test, run.model.inputs), classes, competition.task.target, run.seed, run.limits,
+            competition.groups(fold.train), run.estimator,
+        )  # fmt: skip
+        outcome = sandbox.run(job, folder / workspace.LOG, folder / workspace.CURVES, run.stream, run.in_process)
+        if outcome.verdict != "ok":
+            where = f"fold {number} of {len(competition.folds)}: " if len(competition.folds) > 1 else ""
+            raise ModelFailed(outcome.verdict, where + outcome.reason)
+        assert outcome.predictions is not None
+        if outcome.labels_only and competition.metrics[0].reads == "probabilities":
+            raise ModelFailed("failed", f"{run.model.name} has no predict_proba, and {competition.metrics[0].name} needs probabilities: wrap it in CalibratedClassifierCV.")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def union(competition: Competition, outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
+    """Return the folds' predictions in the order of the submission's ids, a zero for every class that a fold did not train on."""
+    columns = list(competition.form.classes) or [competition.task.classes[1] if competition.task.target == "binary" else "prediction"]
+    frames = [o.predictions.reindex(columns=columns, fill_value=0.0) for o in outcomes if o.predictions is not None]
+    values = pd.concat(frames).reindex(competition.data.rows.index[competition.test]).to_numpy(dtype=np.float64)
+    return values if competition.form.classes else values[:, 0]
+
+
+def code(competition: Competition, run: Run) -> Code:
+    """Return where the model's code came from."""
+    owner = competition.plugins.owners.get(f"model {run.model.name}", "") if run.model.name in competition.plugins.models else ""
+    return code_of(run.model, owner, competition.plugins.distributions.get(owner))
+
+
+def settings_for(competition: Competition, models: Sequence[str], settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return each model's parameters from ``[MODEL:]KEY=VALUE`` texts; one that names no model must fit all of them."""
+    found: dict[str, dict[str, Any]] = {m: {} for m in models}
+    for text in settings:
+        named, key, value = parse_setting(text)
+        if named is not None and named not in found:
+            raise UnknownName("model in this run", named, found, f"It is named by --set {text}.")
+        for model in [named] if named is not None else models:
+            competition.plugins.model(model, competition.workspace.plugins).settings({key: value})
+            found[model][key] = value
+    return found

@@ -1,0 +1,212 @@
+"""Sandbox: one job in a child process; its verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from . import table, worker
+from .isolation import Limits, peak_memory
+from .model import ModelSpec
+
+Stream = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fold of one run: what the child is told.
+
+    Parameters
+    ----------
+    y : int64 codes into `classes` (the classes of the training rows), or float64.
+    groups : int64 (n,), opaque; rows that share a code share a group.
+    estimator : an estimator object that travels by cloudpickle, instead of the card's target.
+    """
+
+    model: ModelSpec
+    parameters: Mapping[str, Any]
+    X_train: pd.DataFrame
+    y: NDArray[Any]
+    X_test: pd.DataFrame
+    classes: tuple[str, ...]
+    target_kind: str
+    seed: int
+    limits: Limits
+    groups: NDArray[np.int64] | None = None
+    estimator: object | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: `predictions` only where `verdict` is ``ok`` (one row per test row, by id)."""
+
+    verdict: str
+    reason: str
+    predictions: pd.DataFrame | None = None
+    seconds_fit: float | None = None
+    seconds_predict: float | None = None
+    peak_memory: int | None = None
+    labels_only: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_process: bool = False) -> Outcome:
+    """Run `job`; append what the child prints to `log` and what it logs to `curves`, and tell `stream` as it comes."""
+    folder = Path(tempfile.mkdtemp(prefix="genoboard-job-"))
+    try:
+        _lay_out(job, folder)
+        if in_process:
+            told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+            worker.work(folder, told, lambda: table.write(job.X_test, folder / "test"))
+            ending = _Ending(0, None, 0)
+        else:
+            ending = _supervise(job, folder, log, stream)
+        if (folder / "run" / "metrics.jsonl").exists():
+            with curves.open("ab") as out:
+                out.write((folder / "run" / "metrics.jsonl").read_bytes())
+        return _read_outcome(folder, job, ending, log)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    status: int
+    overrun: str | None
+    peak: int
+
+
+def _lay_out(job: Job, folder: Path) -> None:
+    target = job.model.target
+    place, _, name = target.rpartition(":")
+    if job.estimator is not None:
+        import cloudpickle
+
+        (folder / "estimator.pkl").write_bytes(cloudpickle.dumps(job.estimator))
+        target = f"{folder / 'estimator.pkl'}:"
+    elif place.endswith(".py"):
+        # a copy: what is hashed, run and recorded is one and the same file
+        copy = folder / Path(place).name
+        shutil.copyfile(place, copy)
+        target = f"{copy}:{name}"
+    told = {
+        "model": target,
+        "parameters": dict(job.parameters),
+        "classes": job.classes,
+        "target_kind": job.target_kind,
+        "seed": job.seed,
+        "threads": job.limits.threads,
+        "seconds": job.limits.seconds,
+        "memory": job.limits.memory,
+        "folder": os.getcwd(),
+    }
+    (folder / "job.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "scratch").mkdir()
+    table.write(job.X_train, folder / "train")
+    np.save(folder / "target.npy", job.y, allow_pickle=False)
+    if job.groups is not None:
+        np.save(folder / "groups.npy", job.groups, allow_pickle=False)
+
+
+def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _Ending:
+    """Start the child, hand over the test features when it has fitted, and see to it that nothing of it is left."""
+    hear, tell = os.pipe()
+    environment = {**os.environ, **job.limits.environment(), "PYTHONHASHSEED": "0", "TMPDIR": str(folder / "scratch")}
+    with log.open("ab") as out, log.open("rb") as tail:
+        tail.seek(0, os.SEEK_END)
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "genoboard.worker", str(folder), str(tell)],
+            stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, cwd=folder / "scratch", env=environment,
+            pass_fds=(tell,), start_new_session=True,
+        )  # fmt: skip
+        os.close(tell)
+        deadline, peak, overrun = time.monotonic() + job.limits.seconds, 0, None
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(hear, selectors.EVENT_READ)
+                while True:
+                    ready = selector.select(timeout=0.1)
+                    peak = max(peak, peak_memory(child.pid))
+                    if stream is not None:
+                        stream(tail.read().decode(errors="replace"))
+                    if ready:
+                        if not os.read(hear, 64):
+                            break
+                        table.write(job.X_test, folder / "test")
+                        assert child.stdin is not None
+                        with contextlib.suppress(BrokenPipeError):
+                            child.stdin.write(b"predict\n")
+                            child.stdin.flush()
+                    if child.poll() is not None:
+                        break
+                    if time.monotonic() > deadline:
+                        overrun = "timeout"
+                        break
+            # the pipe closes a moment before the child is gone
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=0 if overrun else max(0.1, deadline - time.monotonic()))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            status = child.wait()
+            os.close(hear)
+            if child.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    child.stdin.close()
+            if stream is not None:
+                stream(tail.read().decode(errors="replace"))
+    return _Ending(status, overrun, peak)
+
+
+def _read_outcome(folder: Path, job: Job, ending: _Ending, log: Path) -> Outcome:
+    if ending.overrun:
+        return Outcome("timeout", f"it was still running after {job.limits.seconds:g} s; allow more with --timeout", peak_memory=ending.peak)
+    done = folder / "done.json"
+    if not done.exists():
+        return _crash(ending, job, log)
+    said = json.loads(done.read_text(encoding="utf-8"))
+    peak = max(ending.peak, said["peak_memory"])
+    if said["verdict"] == "memory":
+        return Outcome("memory", f"{said['reason']}; {_allow_more(job)}", peak_memory=peak)
+    if said["verdict"] != "ok":
+        return Outcome(said["verdict"], said["reason"], peak_memory=peak)
+    tables = {p.stem: pd.read_csv(p) for p in sorted((folder / "artifacts").glob("*.csv"))}
+    return Outcome(
+        "ok", "", pd.read_parquet(folder / "predictions.parquet"), said["seconds_fit"], said["seconds_predict"], peak,
+        said["labels_only"], said["versions"], tables,
+    )  # fmt: skip
+
+
+def _crash(ending: _Ending, job: Job, log: Path) -> Outcome:
+    """Tell running out of memory from any other death: C++ libraries abort when an allocation is refused."""
+    with log.open("rb") as out:
+        out.seek(max(0, log.stat().st_size - 4096))
+        last = out.read().decode(errors="replace")
+    starved = any(sign in last for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Unable to allocate", "can't start new thread"))
+    if starved or (job.limits.memory is not None and ending.peak > 0.9 * job.limits.memory):
+        return Outcome("memory", f"an allocation was refused; {_allow_more(job)}", peak_memory=ending.peak)
+    how = f"exit status {ending.status}" if ending.status >= 0 else signal.Signals(-ending.status).name
+    hint = "; the kernel kills so when the machine runs out of memory" if ending.status == -signal.SIGKILL else ""
+    return Outcome("crashed", f"its process ended with {how} before it had answered{hint}", peak_memory=ending.peak)
+
+
+def _allow_more(job: Job) -> str:
+    limit = job.limits.memory
+    return f"the limit is {limit >> 20} MB: allow more with --memory" if limit else "the machine has no more memory"

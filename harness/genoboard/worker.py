@@ -1,0 +1,229 @@
+"""The child: the only place where model code runs. Files in a job folder are all that it is told and all that it answers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ModelFailed
+from .isolation import Limits, die_with_parent, peak_memory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None:
+    """Fit the model that `told` describes on ``train``, call `fitted`, predict ``test``, write ``predictions.parquet`` and ``done.json``.
+
+    `fitted` returns when the test features lie in the job folder: they are not there while the model is fitted.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from . import table
+    from .model import RunContext
+
+    seed_everything(told["seed"])
+    model = build(told)
+    X, y = table.read(job / "train"), np.load(job / "target.npy", allow_pickle=False)
+    scratch = job / "run"
+    scratch.mkdir(exist_ok=True)
+    classes = tuple(told["classes"])
+    refuse_other_estimators(model, told["target_kind"])
+    asked = inspect.signature(model.fit).parameters
+    extra: dict[str, Any] = {}
+    if "groups" in asked and (job / "groups.npy").exists():
+        extra["groups"] = np.load(job / "groups.npy", allow_pickle=False)
+    if "run" in asked:
+        extra["run"] = RunContext(scratch, told["seed"], device(), told["threads"], classes)
+    start = time.perf_counter()
+    model.fit(X, y, **extra)
+    seconds_fit = time.perf_counter() - start
+    del X
+    fitted()
+    test = table.read(job / "test")
+    start = time.perf_counter()
+    predictions, labels_only = predict(model, test, classes)
+    seconds_predict = time.perf_counter() - start
+    predictions.to_parquet(job / "predictions.parquet")
+    for name, frame in artifacts(model).items():
+        (job / "artifacts").mkdir(exist_ok=True)
+        pd.DataFrame(frame).to_csv(job / "artifacts" / f"{name}.csv", index=False)
+    answer(job, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, labels_only=labels_only, versions=versions())
+
+
+def build(told: Mapping[str, Any]) -> Any:
+    """Return the unfitted model with its parameters, and the run's seed and threads wherever it has a place for them."""
+    parameters: dict[str, Any] = dict(told["parameters"])
+    flat = {k: v for k, v in parameters.items() if "__" not in k}
+    nested = {k: v for k, v in parameters.items() if "__" in k}
+    made = resolve(told["model"])
+    if callable(made) and (inspect.isclass(made) or not hasattr(made, "fit")):
+        model = made(**flat)
+    else:
+        model, nested = made, parameters
+    if not hasattr(model, "fit"):
+        raise ModelFailed("failed", f"{told['model']} is a {type(model).__name__} without fit(X, y): it is not a model.")
+    if nested:
+        model.set_params(**nested)
+    if hasattr(model, "get_params") and hasattr(model, "set_params"):
+        places = model.get_params(deep=True)
+        seeds = {k: told["seed"] for k in places if k.rpartition("__")[2] in ("random_state", "random_seed") and k not in parameters}
+        threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in ("n_jobs", "thread_count") and k not in parameters}
+        if seeds or threads:
+            model.set_params(**seeds, **threads)
+    return model
+
+
+def resolve(target: str) -> Any:
+    """Return what ``module:name``, ``file.py:name`` or ``file.pkl:`` (an estimator sent by the parent) stands for."""
+    place, _, name = target.rpartition(":")
+    if place.endswith(".pkl"):
+        import cloudpickle
+
+        return cloudpickle.loads(Path(place).read_bytes())
+    if place.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        assert spec is not None and spec.loader is not None, place
+        module = importlib.util.module_from_spec(spec)
+        # registered, so that classes defined there can be pickled by joblib's processes
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(place)
+    if not hasattr(module, name):
+        raise ModelFailed("failed", f"{place} has no {name}.")
+    return getattr(module, name)
+
+
+def refuse_other_estimators(model: Any, target_kind: str) -> None:
+    """Refuse a transformer, or a regressor on a classification task, before it has cost any time."""
+    try:
+        kind = model.__sklearn_tags__().estimator_type
+    except Exception:
+        # a duck without tags is asked to show itself by what it predicts
+        kind = None
+    if not hasattr(model, "predict") and not hasattr(model, "predict_proba"):
+        raise ModelFailed("failed", f"{type(model).__name__} has neither predict nor predict_proba: it cannot enter a competition.")
+    wanted = "regressor" if target_kind == "regression" else "classifier"
+    if kind is not None and kind != wanted:
+        raise ModelFailed("failed", f"{type(model).__name__} is a {kind.replace('_', ' ')}; this task needs a {wanted}.")
+
+
+def predict(model: Any, X: pd.DataFrame, classes: tuple[str, ...]) -> tuple[pd.DataFrame, bool]:
+    """Return predictions, one row per row of X; one column per class, or ``prediction``. True beside labels without probabilities.
+
+    `classes` are those of the training rows; code i stands for ``classes[i]``.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if not classes:
+        values = np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
+        expect_shape(values, (len(X), 1), "predict")
+        return pd.DataFrame({"prediction": values[:, 0]}, index=X.index), False
+    if hasattr(model, "predict_proba"):
+        probability = np.asarray(model.predict_proba(X), dtype=np.float64)
+        codes = np.asarray(getattr(model, "classes_", np.arange(len(classes))), dtype=np.int64)
+        expect_shape(probability, (len(X), len(codes)), "predict_proba")
+        frame = pd.DataFrame(0.0, index=X.index, columns=list(classes))
+        frame[[classes[c] for c in codes]] = probability
+        return frame, False
+    labels = np.asarray(model.predict(X)).reshape(-1)
+    expect_shape(labels, (len(X),), "predict")
+    codes = labels.astype(np.int64)
+    wrong = np.flatnonzero((codes != labels) | (codes < 0) | (codes >= len(classes)))
+    if len(wrong):
+        raise ModelFailed("invalid", f"predict() gave {labels[wrong[0]]!r} for row {wrong[0] + 1}, which is not one of the class codes 0..{len(classes) - 1}.")
+    return pd.DataFrame(np.eye(len(classes))[codes], index=X.index, columns=list(classes)), True
+
+
+def expect_shape(values: Any, shape: tuple[int, ...], method: str) -> None:
+    """Raise `ModelFailed` unless `values` has this shape."""
+    if values.shape != shape:
+        raise ModelFailed("invalid", f"{method}() returned an array of shape {values.shape}; {shape} was expected.")
+
+
+def artifacts(model: Any) -> Mapping[str, Any]:
+    """Return the model's own tables; their failure costs a line in the log, never the run."""
+    if not hasattr(model, "artifacts"):
+        return {}
+    try:
+        return dict(model.artifacts())
+    except Exception:
+        traceback.print_exc()
+        return {}
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that code without a random_state draws from."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if importlib.util.find_spec("torch") is not None and "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def device() -> str:
+    """Return ``"cuda"`` where torch is loaded and has a GPU, else ``"cpu"``."""
+    torch = sys.modules.get("torch")
+    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+
+def versions() -> dict[str, str]:
+    """Return name -> version of every package that this process has imported."""
+    found = {n: getattr(m, "__version__", None) for n, m in tuple(sys.modules.items()) if "." not in n}
+    return {n: v for n, v in sorted(found.items()) if isinstance(v, str)}
+
+
+def answer(job: Path, verdict: str, reason: str, **more: Any) -> None:
+    """Write ``done.json``, whole: the parent reads it when this process has ended."""
+    text = json.dumps({"verdict": verdict, "reason": reason, "peak_memory": peak_memory(), **more})
+    (job / "done.json.part").write_text(text, encoding="utf-8")
+    os.replace(job / "done.json.part", job / "done.json")
+
+
+def main(job: Path, events: int) -> int:
+    """Do the job in `job`; `events` is a file descriptor on which the parent waits. Return the exit status."""
+    told = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    limits = Limits(told["seconds"], told["memory"], told["threads"])
+    die_with_parent()
+    os.set_inheritable(events, False)
+    limits.apply()
+    sys.path.append(told["folder"])
+
+    def fitted() -> None:
+        os.write(events, b"fitted\n")
+        if not sys.stdin.readline():
+            os._exit(1)
+
+    try:
+        work(job, told, fitted)
+    except MemoryError as error:
+        traceback.print_exc()
+        answer(job, "memory", f"{error}" or "out of memory")
+        return 1
+    except ModelFailed as error:
+        print(error, file=sys.stderr)  # noqa: T201: the child's stderr is the run's log
+        answer(job, error.verdict, str(error))
+        return 1
+    except BaseException as error:
+        traceback.print_exc()
+        answer(job, "failed", f"{type(error).__name__}: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,42 @@
+-- The index of entries. It can be made anew from the submission folders at any time, so a changed schema needs no migration.
+
+CREATE TABLE IF NOT EXISTS board (
+    key TEXT PRIMARY KEY,
+    task TEXT NOT NULL,
+    data TEXT NOT NULL,
+    data_fingerprint TEXT NOT NULL,
+    split TEXT NOT NULL,
+    split_fingerprint TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS board_by_task ON board (task);
+
+-- What is not queried on lives in `document`, the whole entry as JSON.
+CREATE TABLE IF NOT EXISTS entry (
+    id TEXT PRIMARY KEY,
+    board TEXT NOT NULL REFERENCES board (key),
+    standing TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created TEXT NOT NULL,
+    document TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS entry_by_time ON entry (board, created, id);
+CREATE INDEX IF NOT EXISTS entry_by_standing ON entry (board, standing);
+CREATE INDEX IF NOT EXISTS entry_by_name ON entry (name);
+
+-- The standing that a board's entries of one key make, renewed with each of them: a board is listed without reading its entries.
+CREATE TABLE IF NOT EXISTS standing (
+    board TEXT NOT NULL REFERENCES board (key),
+    key TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (board, key)
+) STRICT;
+
+-- Bootstrap replicates of a score: little-endian float64.
+CREATE TABLE IF NOT EXISTS replicates (
+    entry TEXT NOT NULL REFERENCES entry (id),
+    metric TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (entry, metric)
+) STRICT;

@@ -1,0 +1,21 @@
+"""genoboard_tasks: the competitions that come with genoboard, as one plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from genoboard import ModelSpec, Task, hookimpl
+
+from . import brain_region
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """Bring the tasks."""
+    return (brain_region.TASK,)
+
+
+@hookimpl
+def register_models() -> Iterable[ModelSpec]:
+    """Bring the controls that belong to a task."""
+    return brain_region.CONTROLS

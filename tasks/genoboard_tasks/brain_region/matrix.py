@@ -1,0 +1,114 @@
+"""Expression matrix: samples x genes from CSV or Parquet, the first column the sample id, every other cell a number from 0 up."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from genoboard import DataError
+from numpy.typing import NDArray
+
+from .samples import require_once
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null"]
+# A line of 60,000 gene ids is a megabyte; Arrow wants whole lines in a block.
+BLOCK = 32 << 20
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """`values`, float32 (genes, samples), as the file has them; sample and gene ids."""
+
+    path: Path
+    samples: list[str]
+    genes: list[str]
+    values: NDArray[np.float32]
+
+
+def first_samples(path: Path, most: int = 20) -> list[str]:
+    """Return the first entries of the sample column; nothing where the file cannot be read."""
+    try:
+        if path.suffix == ".parquet":
+            batch = next(pa.parquet.ParquetFile(path).iter_batches(most, columns=_parquet_columns(path)[:1]), None)
+            return [] if batch is None else [str(v) for v in batch.column(0).to_pylist()]
+        return [row[0] for row in _lines(path, most + 1)[1:] if row]
+    except (OSError, EOFError, ValueError, csv.Error):
+        return []
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read a matrix; raise `DataError`, naming sample and gene, where a cell is missing, not a number or below 0, or an id occurs twice."""
+    table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    samples = [str(s) for s in table.column(0).to_pylist()]
+    genes = list(table.column_names[1:])
+    require_once(samples, "sample", str(path))
+    require_once(genes, "gene", str(path))
+    values = np.empty((len(genes), len(samples)), dtype=np.float32)
+    for i, column in enumerate(table.columns[1:]):
+        try:
+            values[i] = column.cast(pa.float32(), safe=False).fill_null(np.nan).to_numpy()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise _not_a_number(path, samples, genes[i], column.to_pylist()) from None
+    if values.size and not (values.min() >= 0 and values.max() < np.inf):
+        gene, sample = np.argwhere(~((values >= 0) & (values < np.inf)))[0]
+        value = values[gene, sample]
+        fault = "is missing" if np.isnan(value) else f"is {value:g}, which is below 0" if value < 0 else "is infinite"
+        raise DataError(f"{path}: sample {samples[sample]}, gene {genes[gene]} {fault}. Every cell needs a number from 0 up.")
+    return Matrix(path, samples, genes, values)
+
+
+def _csv(path: Path) -> Any:
+    """Return the table with float32 columns, or with text where a column is not all numbers."""
+    try:
+        names = _lines(path, 1)[0]
+        for numbers in (pa.float32(), pa.string()):
+            types = {**dict.fromkeys(names, numbers), names[0]: pa.string()}
+            try:
+                return pa.csv.read_csv(
+                    path,
+                    pa.csv.ReadOptions(block_size=BLOCK),
+                    convert_options=pa.csv.ConvertOptions(column_types=types, null_values=MISSING, strings_can_be_null=False),
+                )
+            except pa.ArrowInvalid as error:
+                fault: Exception = error
+    except (OSError, EOFError, IndexError, ValueError, csv.Error) as error:
+        fault = error
+    raise DataError(f"{path} is not a whole CSV table: {fault}. Every line needs as many cells as there are column names.") from fault
+
+
+def _lines(path: Path, most: int) -> list[list[str]]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as text:
+        return list(islice(csv.reader(text), most))
+
+
+def _parquet(path: Path) -> Any:
+    try:
+        return pa.parquet.read_table(path, columns=_parquet_columns(path))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not readable as Parquet: {error}. Write it again.") from error
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    """Return the columns, the sample id first: pandas keeps a named index as the last column and says so."""
+    schema = pa.parquet.read_schema(path)
+    index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(c, str)]
+    return [*index, *(n for n in schema.names if n not in index)]
+
+
+def _not_a_number(path: Path, samples: list[str], gene: str, cells: list[Any]) -> DataError:
+    for sample, cell in zip(samples, cells, strict=True):
+        try:
+            pa.scalar(cell).cast(pa.float32())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return DataError(f"{path}: sample {sample}, gene {gene} is {cell!r}, not a number. Every cell needs a number from 0 up.")
+    raise AssertionError(f"no cell of {gene} is at fault")
