@@ -301,14 +301,12 @@ def leaderboard(workspace: str | None, task: str, split: str | None, data_name: 
 
 @cli.command()
 @click.argument("name", required=False, metavar="[MODEL|TASK]")
-@click.option("--task", metavar="TASK", help="The task whose demo data a model is checked on; the first that it is made for by default.")
 @as_json
-@click.pass_obj
-def check(workspace: str | None, name: str | None, task: str | None, as_json: bool) -> None:
+def check(name: str | None, as_json: bool) -> None:
     """Run the conformance suite that a plugin's author runs; without a name, on everything that is registered."""
     from .testing import check as conform
 
-    findings = conform(_plugins(), name, task, progress=_tell)
+    findings = conform(_plugins(), name, progress=_tell)
     if as_json:
         _print_json({"checks": [f.__dict__ for f in findings], "ok": all(f.ok for f in findings)})
     else:

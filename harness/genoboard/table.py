@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 def write(frame: pd.DataFrame, stem: Path) -> None:
     """Write `frame` beside `stem`: ``stem.npy`` + ``stem.json`` when all of it is float32, else ``stem.parquet``."""
     if len(frame.columns) and all(d == np.float32 for d in frame.dtypes):
-        np.save(stem.with_suffix(".npy"), frame.to_numpy(), allow_pickle=False)
+        # row by row on disk: whoever reads some rows touches only theirs
+        np.save(stem.with_suffix(".npy"), np.ascontiguousarray(frame.to_numpy()), allow_pickle=False)
         names = {"index": [str(i) for i in frame.index], "columns": [str(c) for c in frame.columns]}
         stem.with_suffix(".json").write_text(json.dumps(names), encoding="utf-8")
     else:

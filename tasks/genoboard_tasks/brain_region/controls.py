@@ -39,7 +39,7 @@ class TechnicalCovariates:
             table = pd.crosstab(level, code)
             overall = table.sum(axis=1) / len(y)
             # Rows: levels; columns: classes; cells: log p(level | class) - log p(level), which is 0 for a level that says nothing.
-            shrunk = table.add(self.strength * overall, axis=0) / (count + self.strength)
+            shrunk = table.add(self.strength * overall, axis=0).div(pd.Series(count + self.strength), axis=1)
             self.evidence_[name] = shrunk.div(overall, axis=0).apply(np.log)
         return self
 

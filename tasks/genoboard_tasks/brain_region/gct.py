@@ -153,10 +153,11 @@ class _Block:
                     continue
             except pa.ArrowInvalid:
                 fault = "is not a number"
-            a, b = self.ends[line, columns[k] - 1] + 1, self.ends[line, columns[k]]
+            gene, sample = self.names(0)[line], self.header.samples[columns[k] - NAMES]
+            cell = self.text[self.ends[line, columns[k] - 1] + 1 : self.ends[line, columns[k]]].decode("utf-8", "replace")
             return DataError(
-                f"{self.header.path}: line {self.first + line}, gene {self.names(0)[line]}, "
-                f"sample {self.header.samples[columns[k] - NAMES]}: {self.text[a:b].decode('utf-8', 'replace')!r} {fault}. Expression must be a number from 0 up."
+                f"{self.header.path}: line {self.first + line}, gene {gene}, sample {sample}: {cell!r} {fault}. "
+                "Expression must be a number from 0 up."
             )
         raise AssertionError("no wrong cell found")
 

@@ -115,4 +115,6 @@ def _text_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig").rename(columns=str.strip)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}. Write comma-separated UTF-8 text with one line of column names.") from error
+        raise DataError(
+            f"{path} cannot be read as CSV: {error}. Write comma-separated UTF-8 text with one line of column names."
+        ) from error

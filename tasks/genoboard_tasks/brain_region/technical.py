@@ -36,7 +36,9 @@ def technical_columns(table: pd.DataFrame, where: str) -> pd.DataFrame | None:
             made[column] = pd.to_numeric(given, errors="coerce").astype("float64")
             wrong = text[made[column].isna() & given.notna()]
             if len(wrong):
-                raise DataError(f"{where}: {column} of sample {wrong.index[0]} is {wrong.iloc[0]!r}, not a number. Correct it or leave it empty.")
+                raise DataError(
+                    f"{where}: {column} of sample {wrong.index[0]} is {wrong.iloc[0]!r}, not a number. Correct it or leave it empty."
+                )
         else:
             made[column] = text
     return pd.DataFrame(made, index=table.index)

@@ -1,0 +1,47 @@
+# genoboard: make help tells what there is. Every target sets up .venv first; a second call re-installs nothing.
+
+# the first Python on PATH that is new enough
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test test-slow check bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## create .venv with genoboard, every plugin and what the tests need
+
+# through constraints.txt: an unpinned torch would bring gigabytes of GPU libraries to a machine without one
+$(STAMP): pyproject.toml constraints.txt $(PLUGINS)
+	@test -n "$(PYTHON)" || { echo "genoboard needs Python 3.11 or newer, and found none on PATH. Install one, or say: make PYTHON=/path/to/python3 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]' $(patsubst %/pyproject.toml,-e ./%,$(PLUGINS))
+	@touch $@
+
+demo: $(STAMP) ## run a competition of several models on the demo cohort and print its leaderboard
+	$(BIN)/genoboard run brain-region logistic-regression random-forest extra-trees knn xgboost
+	@echo
+	$(BIN)/genoboard leaderboard brain-region
+
+test: $(STAMP) ## every test that is not slow
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(STAMP) ## the slow ones
+	$(BIN)/pytest -m slow
+
+check: $(STAMP) ## ruff, mypy (strict) and the import layers
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## the benchmarks behind the figures of benchmarks/README.md
+	@mkdir -p benchmarks/results
+	$(BIN)/pytest benchmarks --benchmark-json=benchmarks/results/latest.json
+
+clean: ## remove .venv and caches; entries stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
