@@ -7,9 +7,10 @@ import csv
 import io
 import math
 import re
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -92,12 +93,11 @@ SLIP = Fault("misspelt column{s}", "names are compared to the letter", "column {
 NEAR = Fault("unknown column{s} that may be misspelt", "names are compared to the letter", "column {0!r}: did you mean {1!r}?")
 TWICE = Fault("duplicate column{s}", "keep one of them", "column {0!r} is number {1} and number {2}")
 NAMELESS = Fault("column{s} without a name", "an index that pandas wrote, or a comma too many: write with index=False", "column number {0}: {1!r}")
-NAMELESS_IDS = Fault("column{s} without a name", "if it holds the ids, name it {0!r} (pandas: index_label={0!r})", "column number {0}: {1!r}")
 UNKNOWN_COLUMN = Fault("unknown column{s}", "delete it", "column {0!r}")
 LABELS = Fault("column{s} of labels", "this competition asks for a number per class, one column each", "column {0!r}")
 SHORT = Fault("row{s} with too few cells", "every row needs one cell per column of the header", "{0}: {1} cells, {2} expected")
 LONG = Fault("row{s} with too many cells", "decimal commas, or a comma in a cell without quotes, make cells of their own", "{0}: {1} cells, {2} expected")
-BARE = Fault("row{s} of delimiters alone", "delete it", "{0}")
+BARE = Fault("row{s} without content", "delete what is empty", "{0}")
 EMPTY_ID = Fault("empty id{s}", "every row needs its id", "{0}")
 TWICE_ID = Fault("duplicate id{s}", "give every id one row", "{0}: {1!r} stands on {2} already")
 UNKNOWN_ID = Fault("unknown id{s}", "only the ids of the test set are scored, compared to the letter: correct or delete the row", "{0}: {1!r}{2}")
@@ -268,6 +268,11 @@ def _loose(name: str) -> str:
     return name.strip().casefold()
 
 
+def _bare(name: str) -> str:
+    """Return an id without what spreadsheets change: blanks, case, leading zeros, a decimal zero."""
+    return _loose(name).removesuffix(".0").lstrip("0")
+
+
 def _listed(names: Sequence[str]) -> str:
     return ",".join(names[:12]) + (f",... ({len(names)} columns)" if len(names) > 12 else "")
 
@@ -281,7 +286,9 @@ def _number(cell: str) -> float | None:
 
 def _is_row(header: Sequence[str], form: Form) -> bool:
     known = {_loose(n) for n in (form.id_column, form.target_column, *form.classes)}
-    return not any(_loose(h) in known for h in header) and any(_number(h) is not None for h in header)
+    if any(_loose(h) in known for h in header):
+        return False
+    return any(_number(h) is not None for h in header) or header[0] in set(form.id_array.to_pylist())
 
 
 def _means_labels(header: Sequence[str], form: Form) -> bool:
@@ -301,13 +308,14 @@ def _columns(header: Sequence[str], wanted: Sequence[str], form: Form, findings:
         free = [w for w in wanted if w not in place]
         slip = next((w for w in free if _loose(w) == _loose(name)), None)
         if slip is not None:
-            blank = "has a stray blank" if name.strip() != name or slip.strip() != slip else ""
+            blank = "has a stray blank" if name.strip() != name else ""
             case = "differs in case" if name.strip() != slip.strip() else ""
-            findings.add(SLIP, name, " and ".join(filter(None, (blank, case))), slip)
+            findings.add(SLIP, name, " and ".join(filter(None, (blank, case))) or "lacks a blank", slip)
             place[slip] = at
         elif UNNAMED.fullmatch(name):
             if form.id_column in free:
-                findings.add(Fault(NAMELESS_IDS.name, NAMELESS_IDS.mend.format(form.id_column), NAMELESS_IDS.case), at + 1, name)
+                mend = f"if it holds the ids, name it {form.id_column!r} (pandas: index_label={form.id_column!r})"
+                findings.add(replace(NAMELESS, mend=mend), at + 1, name)
                 place[form.id_column] = at
             else:
                 findings.add(NAMELESS, at + 1, name)
@@ -318,9 +326,10 @@ def _columns(header: Sequence[str], wanted: Sequence[str], form: Form, findings:
             place[near[0]] = at
         else:
             findings.add(UNKNOWN_COLUMN, name)
+    expected = _listed(wanted) + (f", or {form.id_column},{form.target_column}" if form.takes_labels and len(wanted) > 2 else "")
     for name in wanted:
         if name not in place:
-            findings.add(Fault("missing column{s}", f"the header is {_listed(wanted)}, in any order", "column {0!r}"), name)
+            findings.add(Fault("missing column{s}", f"the header is {expected}, in any order", "column {0!r}"), name)
     return place
 
 
@@ -367,11 +376,12 @@ class _RowReader:
         if self.id_at is None or QUOTE in self.findings:
             return
         missing = [i for i in self.position if i not in self.first]
-        for place, name in self.unknown[:EXAMPLES]:
-            near = [m for m in missing if _bare(m) == _bare(name)] or (nearest(name, missing, most=1) if len(missing) <= 1000 else [])
+        bare = {_bare(m): [m] for m in missing} if self.unknown else {}
+        for number, (place, name) in enumerate(self.unknown):
+            near: list[str] = []
+            if number < EXAMPLES:
+                near = bare.get(_bare(name)) or (nearest(name, missing, most=1) if len(missing) <= 1000 else [])
             self.findings.add(UNKNOWN_ID, place, name, f": did you mean {near[0]!r}?" if near else "")
-        for place, name in self.unknown[EXAMPLES:]:
-            self.findings.add(UNKNOWN_ID, place, name, "")
         for name in missing:
             self.findings.add(MISSING_ID, name)
 
@@ -401,7 +411,7 @@ class _RowReader:
             numbers = [float(v) for v in values] if NUMBER.fullmatch(",".join(values)) else None
         except ValueError:
             numbers = None
-        low, high = (0.0, 1.0) if self.form.bounded else (-sys_max, sys_max)
+        low, high = (0.0, 1.0) if self.form.bounded else (-sys.float_info.max, sys.float_info.max)
         if numbers is None or (numbers and not (low <= min(numbers) and max(numbers) <= high)):
             for column, value in zip(self.names, values, strict=True):
                 self._fault(place, name, column, value)
@@ -424,7 +434,7 @@ class _RowReader:
             self.findings.add(NOT_A_NUMBER, *cell)
         elif word in INFINITE:
             self.findings.add(INFINITY, *cell)
-        elif (mended := _number(value.removesuffix("%").replace(",", ".", 1))) is not None:
+        elif ("," in value or "%" in value) and (mended := _number(value.removesuffix("%").replace(",", ".", 1))) is not None:
             percent = value.endswith("%")
             self.findings.add(PERCENT if percent else COMMA, *cell, repr(mended / 100 if percent else mended))
         else:

@@ -19,10 +19,11 @@ READS = 200_000
 SIZES = (40, 47, 65, 57, 64, 68, 55, 52, 54, 65, 54, 42, 37)
 
 # How many genes mark a clade or a region, and by how much (standard deviation of the log2 fold change).
+CLOSE = ("Caudate (basal ganglia)", "Nucleus accumbens (basal ganglia)", "Putamen (basal ganglia)", "Cerebellar Hemisphere", "Cerebellum", "Cortex", "Frontal Cortex (BA9)")
 MARKERS = {
-    **{clade: (20, 1.5) for clade in CLADES},
+    **{clade: (20, 1.2) for clade in CLADES},
     "frontal": (10, 0.8),
-    **{region: (12, 0.7) for region in REGIONS},
+    **{region: (10, 0.6) if region in CLOSE else (20, 0.8) for region in REGIONS},
 }
 
 # The genes that the published study discusses, where they are known to mark.
@@ -32,7 +33,7 @@ STUDIED = {"RORB": "neocortex", "GAL": "Hypothalamus", "TRH": "Hypothalamus", "K
 AT_COLLECTION = ("Cerebellum", "Cortex")
 
 BIOTYPES = (("protein_coding", 0.8), ("lncRNA", 0.12), ("processed_pseudogene", 0.08))
-DONOR_SD=0.5; NOISE_SD=0.35; DISP=0.15
+DONOR_SD=0.15; NOISE_SD=0.4; DISP=0.2; FACTORS=4; FACTOR_SD=0.3
 
 def generate() -> Dataset:
     """Make the cohort: 700 samples of 110 donors, 600 genes, negative-binomial counts as log2(CPM+1)."""
@@ -42,6 +43,7 @@ def generate() -> Dataset:
     marks, symbols, biotypes = _genes(random)
     effect = _effects(random, marks)
     log_mean = random.normal(5.0, 2.0, GENES) + effect[region]
+    log_mean += (random.normal(0.0, 1.0, (DONORS, FACTORS)) @ random.normal(0.0, FACTOR_SD, (FACTORS, GENES)))[donor]
     log_mean += random.normal(0.0, DONOR_SD, (DONORS, GENES))[donor]
     log_mean += random.normal(0.0, NOISE_SD, log_mean.shape)
     technical, stress = _technical(random, region, donor)

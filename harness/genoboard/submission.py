@@ -1,0 +1,348 @@
+"""Submission: a file of predictions, read and checked; the one door for plugin runs and files made by hand."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pyarrow.types as pt
+from numpy.typing import NDArray
+
+from .diagnosis import LONG, SHORT, Findings, Form, as_text, cells, check_header, diagnose
+from .errors import InvalidSubmission, nearest
+
+__all__ = ["Form", "Submission", "read", "read_columns", "write"]
+
+KINDS = (".csv", ".csv.gz", ".parquet")
+BLOCK = 1 << 20
+WINDOW = 1 << 16
+MOST_UNASKED = 1 << 32
+SUM_TOLERANCE = 1e-6
+# Each quote opens a cell or closes it, and nothing inside is a quote or a line's end: here all CSV readers agree.
+PLAIN_QUOTES = re.compile(rb'[^"]*+(?:(?:\A|(?<=[,\n\r]))"[^"\n\r]*+"(?=[,\n\r]|\Z)[^"]*+)*+')
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a valid file says.
+
+    Parameters
+    ----------
+    prediction : float64, (n, K) in the order of `Form.ids` and `Form.classes`, labels as one-hot rows; (n,) where there are no classes.
+    notes : what the reader wants the submitter to know.
+    sha256 : of the file's bytes.
+    """
+
+    prediction: NDArray[np.float64]
+    notes: tuple[str, ...]
+    sha256: str
+
+
+def read(path: Path, form: Form) -> Submission:
+    """Read the submission at `path`: ``.csv``, ``.csv.gz`` or ``.parquet``, rows joined by id, columns by name.
+
+    Raises
+    ------
+    InvalidSubmission : with everything that is wrong.
+    """
+    # A sound file is read fast; whatever is odd in the least goes to the diagnosis, which alone may refuse and which also may accept.
+    kind = _kind(path)
+    most = max(1 << 28, len(form.ids) * (1 + len(form.columns)) * 1024)
+    source: bytes | pa.Table
+    if kind == ".parquet":
+        raw = _bytes(path, most)
+        source, digest = _parquet(raw, path, most), hashlib.sha256(raw).hexdigest()
+        prediction = _arranged(_typed(source, form), form)
+    else:
+        table, digest = _fast_csv(path, kind, most, form)
+        prediction = _arranged(table, form)
+        if prediction is None:
+            raw = _bytes(path, most)
+            source, digest = _unpacked(raw, kind, path, most), hashlib.sha256(raw).hexdigest()
+    if prediction is None:
+        prediction = diagnose(source, str(path), form)
+    return Submission(prediction, _notes(prediction, form), digest)
+
+
+def write(path: Path, form: Form, prediction: NDArray[np.float64], ids: Sequence[str] | pa.StringArray) -> None:
+    """Write predictions as a CSV that `read` gives back bit for bit; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    prediction : (n, K) in the order of `Form.classes`, or (n,).
+    ids : (n,), the ids of the rows, in any order.
+    """
+    values = np.asarray(prediction, np.float64).reshape(len(ids), len(form.columns))
+    names = (form.id_column, *form.columns)
+    table = pa.Table.from_arrays([pa.array(ids, pa.string()), *(pa.array(v) for v in values.T)], names=[str(i) for i in range(len(names))])
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow(names)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with unfinished.open("xb") as out:
+            out.write(header.getvalue().encode())
+            pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed"))
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_columns(path: Path) -> pa.Table:
+    """Return every column of a CSV or Parquet file of unknown form, as strings, exactly as they stand.
+
+    Raises
+    ------
+    InvalidSubmission : with everything that is wrong with the file as a table: encoding, delimiter, header, ragged rows.
+    """
+    kind = _kind(path)
+    source: bytes | pa.Table
+    if kind == ".parquet":
+        source = _parquet(_bytes(path, MOST_UNASKED), path, MOST_UNASKED)
+    else:
+        table, _ = _fast_csv(path, kind, MOST_UNASKED)
+        if table is not None:
+            return table
+        source = _unpacked(_bytes(path, MOST_UNASKED), kind, path, MOST_UNASKED)
+    findings = Findings(str(path))
+    header, rows = as_text(source, findings)
+    check_header(header, findings)
+    if isinstance(source, pa.Table):
+        findings.check()
+        return pa.table({n: pa.array(cells(source[n]), pa.string()) for n in header})
+    sound = []
+    for place, row in rows:
+        if len(row) == len(header):
+            sound.append(row)
+        else:
+            findings.add(SHORT if len(row) < len(header) else LONG, place, len(row), len(header))
+    findings.check()
+    if len(header) < 2 or not sound:
+        raise InvalidSubmission(str(path), ["the file has no rows" if len(header) > 1 else "the file has a single column: separate columns by commas"])
+    return pa.table({n: pa.array(c, pa.string()) for n, c in zip(header, zip(*sound, strict=True), strict=True)})
+
+
+def _kind(path: Path) -> str:
+    """Return which of `KINDS` the file at `path` is by its name."""
+
+    def kind(name: str) -> str | None:
+        return next((k for k in KINDS if name.lower().endswith(k)), None)
+
+    said = None
+    if path.is_dir():
+        inside = sorted(p for p in path.iterdir() if kind(p.name))
+        said = "it is a folder: name the file inside it" + (f", such as {inside[0]}" if inside else "")
+    elif not path.exists():
+        near = nearest(path.name, [p.name for p in path.parent.iterdir()], most=1) if path.parent.is_dir() else []
+        said = "there is no such file: " + (f"did you mean {path.parent / near[0]}?" if near else "check the path")
+    elif not path.is_file():
+        said = "it is not a regular file: write the predictions to one first"
+    elif kind(path.name) is None:
+        said = f"the name does not say what the file is: let it end in {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+    if said:
+        raise InvalidSubmission(str(path), [said])
+    return kind(path.name) or ""
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        if path.stat().st_size > most:
+            raise _too_large(path, most)
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidSubmission(str(path), [f"the file cannot be read: {error.strerror}"]) from error
+
+
+def _too_large(path: Path, most: int) -> InvalidSubmission:
+    return InvalidSubmission(str(path), [f"it holds more than {most >> 20:,} MiB, many times what the rows asked for can need: write one short line per row"])
+
+
+def _unpacked(raw: bytes, kind: str, path: Path, most: int) -> bytes:
+    """Return the bytes of the CSV itself."""
+    known = {b"\x1f\x8b": "gzip data: let its name end in .csv.gz", b"PAR1": "Parquet: let its name end in .parquet", b"PK\3\4": "a zip or Excel file: save it as CSV"}
+    if kind == ".csv":
+        for magic, said in known.items():
+            if raw.startswith(magic):
+                raise InvalidSubmission(str(path), [f"the content is {said}"])
+        return raw
+    try:
+        data = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(most + 1)
+    except EOFError as error:
+        raise InvalidSubmission(str(path), ["the gzip data end too early: copy or compress the file again"]) from error
+    except (OSError, zlib.error) as error:
+        raise InvalidSubmission(str(path), [f"the gzip data are damaged, or none ({error}): compress the file again"]) from error
+    if len(data) > most:
+        raise _too_large(path, most)
+    return data
+
+
+def _parquet(raw: bytes, path: Path, most: int) -> pa.Table:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(raw))
+        about = file.metadata
+        if max(about.num_rows * about.num_columns * 8, sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))) > most:
+            raise _too_large(path, most)
+        table = file.read()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InvalidSubmission(str(path), [f"it is no Parquet file, or a damaged one: {str(error).splitlines()[0]}"]) from error
+    odd = [f"{f.name!r} ({f.type})" for f in table.schema if not _plain(f.type)]
+    if odd:
+        raise InvalidSubmission(str(path), [f"neither text nor numbers: {', '.join(odd)}; store ids as text and predictions as float64"])
+    return table
+
+
+def _plain(kind: pa.DataType) -> bool:
+    if pt.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return _is_text(kind) or any(is_(kind) for is_ in (pt.is_integer, pt.is_floating, pt.is_boolean, pt.is_decimal, pt.is_null))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
+
+
+def _wanted(names: Sequence[str], form: Form) -> tuple[str, ...] | None:
+    """Return the columns that are to be read when `names`, in any order, are exactly those of one of the forms."""
+    for columns in (form.columns, (form.target_column,) if form.takes_labels else ()):
+        if columns and len(names) == 1 + len(columns) and set(names) == {form.id_column, *columns}:
+            return (form.id_column, *columns)
+    return None
+
+
+class _Hashed(io.RawIOBase):
+    """A file's bytes, hashed as they are read."""
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self.file, self.sha256 = file, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.file.readinto(buffer) or 0
+        self.sha256.update(memoryview(buffer)[:count])
+        return count
+
+
+class _Screened(io.RawIOBase):
+    """A CSV's bytes on their way to Arrow; `odd` once there is something that another CSV reader might read otherwise."""
+
+    def __init__(self, file: Any, most: int) -> None:
+        self.file, self.most, self.line, self.odd = file, most, b"", False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self.file.read(size)
+        self.most -= len(block)
+        lines = self.line + block
+        self.line = lines[lines.rfind(b"\n") + 1 :] if block else b""
+        # A window without a line's end: maybe a cell longer than the csv module takes.
+        self.odd |= self.most < 0 or any(lines.find(b"\n", i, i + WINDOW) < 0 for i in range(0, len(lines) - WINDOW, WINDOW))
+        self.odd |= b'"' in lines and PLAIN_QUOTES.fullmatch(lines[: len(lines) - len(self.line)]) is None
+        return b"" if self.odd else block
+
+
+def _fast_csv(path: Path, kind: str, most: int, form: Form | None = None) -> tuple[pa.Table | None, str]:
+    """Return the columns that `form` asks for, or all of them as strings, and the file's SHA-256; no table where anything is odd."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            hashed = _Hashed(file)
+            stream: Any = io.BufferedReader(hashed, BLOCK)
+            if kind == ".csv.gz":
+                stream = gzip.GzipFile(fileobj=stream)
+            names = next(csv.reader([stream.readline(WINDOW).decode("utf-8-sig")], strict=True))
+            wanted = tuple(names) if form is None else _wanted(names, form)
+            if wanted is None or len(set(names)) < max(2, len(names)) or not all(n.strip() for n in names):
+                return None, ""
+            screened = _Screened(stream, most)
+            text = form is None or wanted == (form.id_column, form.target_column) and bool(form.classes)
+            table = pyarrow.csv.read_csv(
+                screened,
+                pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types={n: pa.string() if text or n == wanted[0] else pa.float64() for n in wanted},
+                    include_columns=wanted,
+                    null_values=[],
+                    strings_can_be_null=False,
+                ),
+            )
+    except (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error, StopIteration):
+        return None, ""
+    return (None if screened.odd else table), hashed.sha256.hexdigest()
+
+
+def _typed(table: pa.Table, form: Form) -> pa.Table | None:
+    """Return a Parquet file's columns in the types that `_fast_csv` gives; None where anything is odd."""
+    wanted = _wanted(table.column_names, form)
+    if wanted is None or any(table[n].null_count for n in wanted):
+        return None
+    ids, *rest = (table[n] for n in wanted)
+    text = wanted == (form.id_column, form.target_column) and bool(form.classes)
+    if not (_is_text(ids.type) or pt.is_integer(ids.type)) or not all(
+        _is_text(c.type) if text else pt.is_floating(c.type) or pt.is_integer(c.type) for c in rest
+    ):
+        return None
+    columns = [ids.cast(pa.string()), *(c.cast(pa.string() if text else pa.float64(), safe=False) for c in rest)]
+    return pa.table(dict(zip(wanted, columns, strict=True)))
+
+
+def _arranged(table: pa.Table | None, form: Form) -> NDArray[np.float64] | None:
+    """Return the predictions in the form's order; None where anything is odd."""
+    if table is None or table.num_rows != len(form.ids) or table.num_rows == 0:
+        return None
+    n, width = len(form.ids), len(form.columns)
+    # One dictionary over both: an id's code is its position in the form, and unknown ids come after.
+    codes = pa.chunked_array([form.id_array, *table.column(0).chunks]).dictionary_encode().chunks
+    code = np.concatenate([c.indices.to_numpy() for c in codes])
+    if not np.array_equal(code[:n], np.arange(n)):
+        raise ValueError("Form.ids holds an id more than once")
+    position, seen = code[n:], np.zeros(n, bool)
+    if position.max() >= n:
+        return None
+    seen[position] = True
+    if not seen.all():
+        return None
+    if _is_text(table.column(1).type):
+        label = pc.index_in(table.column(1), value_set=pa.array(form.classes, pa.string()))
+        if label.null_count:
+            return None
+        prediction = np.zeros((n, width))
+        prediction[position, label.to_numpy()] = 1
+        return prediction
+    prediction, start = np.empty((n, width)), 0
+    for batch in table.select(range(1, 1 + width)).to_batches():
+        end = start + batch.num_rows
+        prediction[position[start:end]] = np.column_stack([c.to_numpy() for c in batch.columns])
+        start = end
+    low, high = prediction.min(), prediction.max()
+    if not (np.isfinite(low) and np.isfinite(high)) or (form.bounded and not 0 <= low <= high <= 1):
+        return None
+    if form.sums and not (prediction.sum(axis=1) > 0).all():
+        return None
+    return prediction if form.classes else prediction[:, 0]
+
+
+def _notes(prediction: NDArray[np.float64], form: Form) -> tuple[str, ...]:
+    if not form.sums:
+        return ()
+    off = int(np.count_nonzero(np.abs(prediction.sum(axis=1) - 1) > SUM_TOLERANCE))
+    return (f"{off:,} row{'s do' if off != 1 else ' does'} not sum to 1 and {'were' if off != 1 else 'was'} rescaled, as Kaggle does",) if off else ()
