@@ -23,7 +23,7 @@ from .metrics import Reads
 
 EXAMPLES = 5
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-NUMBER = re.compile(r"[0-9.eE+\-, \t]*")  # what float() takes of these characters is plain notation: no nan, inf, 1_0, ０ or 0x10
+NUMBER = re.compile(r"[0-9.eE+\-, \t]*")  # what float() takes of these characters is plain notation: no nan, inf, 1_0 or 0x10
 MISSING = frozenset({"nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat", "-"})
 INFINITE = frozenset({"inf", "infinity", "∞"})
 UNNAMED = re.compile(r"\s*|Unnamed: \d+|__index_level_\d+__")
@@ -87,22 +87,22 @@ class Fault:
 
 
 CELL = "{0}, id {1!r}, column {2!r}: {3!r}"
-BYTE = Fault("byte{s} that cannot be read as UTF-8", "save the file as UTF-8; it may be Latin-1 or Windows-1252 now", "line {0}, byte offset {1}: 0x{2:02X}")
+BYTE = Fault("byte{s} that cannot be UTF-8", "save the file as UTF-8; it may be Latin-1 now", "line {0}, byte offset {1}: 0x{2:02X}")
 QUOTE = Fault("badly quoted line{s}", "close every quote, and double a quote that stands inside a quoted cell", "line {0}: {1}")
 SLIP = Fault("misspelt column{s}", "names are compared to the letter", "column {0!r} {1}: rename it to {2!r}")
 NEAR = Fault("unknown column{s} that may be misspelt", "names are compared to the letter", "column {0!r}: did you mean {1!r}?")
 TWICE = Fault("duplicate column{s}", "keep one of them", "column {0!r} is number {1} and number {2}")
-NAMELESS = Fault("column{s} without a name", "an index that pandas wrote, or a comma too many: write with index=False", "column number {0}: {1!r}")
+NAMELESS = Fault("column{s} without a name", "a pandas index or a comma too many: write with index=False", "column number {0}: {1!r}")
 UNKNOWN_COLUMN = Fault("unknown column{s}", "delete it", "column {0!r}")
 LABELS = Fault("column{s} of labels", "this competition asks for a number per class, one column each", "column {0!r}")
 SHORT = Fault("row{s} with too few cells", "every row needs one cell per column of the header", "{0}: {1} cells, {2} expected")
-LONG = Fault("row{s} with too many cells", "decimal commas, or a comma in a cell without quotes, make cells of their own", "{0}: {1} cells, {2} expected")
+LONG = Fault("row{s} with too many cells", "is there a decimal comma, or a comma in an unquoted cell?", "{0}: {1} cells, {2} expected")
 BARE = Fault("row{s} without content", "delete what is empty", "{0}")
 EMPTY_ID = Fault("empty id{s}", "every row needs its id", "{0}")
 TWICE_ID = Fault("duplicate id{s}", "give every id one row", "{0}: {1!r} stands on {2} already")
-UNKNOWN_ID = Fault("unknown id{s}", "only the ids of the test set are scored, compared to the letter: correct or delete the row", "{0}: {1!r}{2}")
+UNKNOWN_ID = Fault("unknown id{s}", "they are compared to the letter: correct or delete the row", "{0}: {1!r}{2}")
 MISSING_ID = Fault("missing id{s}", "every id of the test set needs a row", "{0!r}")
-FLOAT_ID = Fault("column{s} of ids stored as floating-point numbers", "they cannot tell '007', '7' and '7.0' apart: store ids as text", "column {0!r}")
+FLOAT_ID = Fault("id column{s} of floating-point numbers", "these cannot tell '007' from '7': store ids as text", "column {0!r}")
 EMPTY = Fault("empty cell{s}", "every row needs a prediction", CELL)
 NOT_A_NUMBER = Fault("missing value{s}", "every row needs a finite number", CELL)
 INFINITY = Fault("infinite value{s}", "every row needs a finite number", CELL)
@@ -158,7 +158,8 @@ def diagnose(source: bytes | pa.Table, where: str, form: Form) -> NDArray[np.flo
     findings = Findings(where)
     header, rows = as_text(source, findings, (form.id_column, *form.columns, form.target_column))
     if not isinstance(source, pa.Table) and _is_row(header, form):
-        raise InvalidSubmission(where, [f"there is no header: line 1 is already a row; begin with {_listed((form.id_column, *form.columns))}"])
+        expected = _listed((form.id_column, *form.columns))
+        raise InvalidSubmission(where, [f"there is no header: the first line is already a row; begin with {expected}"])
     labels = form.takes_labels and _means_labels(header, form)
     wanted = (form.id_column, *((form.target_column,) if labels else form.columns))
     place = _columns(header, wanted, form, findings)
@@ -185,7 +186,8 @@ def as_text(source: bytes | pa.Table, findings: Findings, expected: Iterable[str
     text = _decode(source, findings)
     delimiter = _delimiter(text, expected)
     if delimiter != ",":
-        findings.add(Fault("wrong delimiter", f"the columns are separated by {DELIMITERS[delimiter]}: separate them by commas", "{0}"), "line 1")
+        mend = f"the columns are separated by {DELIMITERS[delimiter]}: separate them by commas"
+        findings.add(Fault("wrong delimiter", mend, "in the first line"))
     rows = _csv_rows(text, delimiter, findings)
     header = next(rows, None)
     if header is None:
@@ -371,7 +373,8 @@ class _RowReader:
     def finish(self) -> None:
         """Tell the findings of unknown and missing ids."""
         if not self.rows:
-            self.findings.add(Fault("header without rows", f"{len(self.position):,} rows are asked for", "{0}"), "the file ends after the header")
+            mend = f"{len(self.position):,} rows are asked for"
+            self.findings.add(Fault("header without rows", mend, "the file ends after it"))
             return
         if self.id_at is None or QUOTE in self.findings:
             return

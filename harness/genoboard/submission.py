@@ -33,6 +33,11 @@ BLOCK = 1 << 20
 WINDOW = 1 << 16
 MOST_UNASKED = 1 << 32
 SUM_TOLERANCE = 1e-6
+FOREIGN = {
+    b"\x1f\x8b": "gzip data: let the name end in .csv.gz",
+    b"PAR1": "Parquet: let the name end in .parquet",
+    b"PK\3\4": "a zip archive or an Excel workbook: save it as CSV",
+}
 # Each quote opens a cell or closes it, and nothing inside is a quote or a line's end: here all CSV readers agree.
 PLAIN_QUOTES = re.compile(rb'[^"]*+(?:(?:\A|(?<=[,\n\r]))"[^"\n\r]*+"(?=[,\n\r]|\Z)[^"]*+)*+')
 
@@ -133,8 +138,10 @@ def read_columns(path: Path) -> pa.Table:
         else:
             findings.add(SHORT if len(row) < len(header) else LONG, place, len(row), len(header))
     findings.check()
-    if len(header) < 2 or not sound:
-        raise InvalidSubmission(str(path), ["the file has no rows" if len(header) > 1 else "the file has a single column: separate columns by commas"])
+    if len(header) < 2:
+        raise InvalidSubmission(str(path), ["the file has a single column: separate columns by commas"])
+    if not sound:
+        raise InvalidSubmission(str(path), ["the file has a header but no rows"])
     return pa.table({n: pa.array(c, pa.string()) for n, c in zip(header, zip(*sound, strict=True), strict=True)})
 
 
@@ -170,14 +177,13 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _too_large(path: Path, most: int) -> InvalidSubmission:
-    return InvalidSubmission(str(path), [f"it holds more than {most >> 20:,} MiB, many times what the rows asked for can need: write one short line per row"])
+    return InvalidSubmission(str(path), [f"it holds more than {most >> 20:,} MiB, many times what it can need: write one short line per row"])
 
 
 def _unpacked(raw: bytes, kind: str, path: Path, most: int) -> bytes:
     """Return the bytes of the CSV itself."""
-    known = {b"\x1f\x8b": "gzip data: let its name end in .csv.gz", b"PAR1": "Parquet: let its name end in .parquet", b"PK\3\4": "a zip or Excel file: save it as CSV"}
     if kind == ".csv":
-        for magic, said in known.items():
+        for magic, said in FOREIGN.items():
             if raw.startswith(magic):
                 raise InvalidSubmission(str(path), [f"the content is {said}"])
         return raw
@@ -224,6 +230,10 @@ def _wanted(names: Sequence[str], form: Form) -> tuple[str, ...] | None:
         if columns and len(names) == 1 + len(columns) and set(names) == {form.id_column, *columns}:
             return (form.id_column, *columns)
     return None
+
+
+def _of_labels(wanted: Sequence[str], form: Form) -> bool:
+    return form.takes_labels and wanted[1:] != form.columns
 
 
 class _Hashed(io.RawIOBase):
@@ -274,7 +284,7 @@ def _fast_csv(path: Path, kind: str, most: int, form: Form | None = None) -> tup
             if wanted is None or len(set(names)) < max(2, len(names)) or not all(n.strip() for n in names):
                 return None, ""
             screened = _Screened(stream, most)
-            text = form is None or wanted == (form.id_column, form.target_column) and bool(form.classes)
+            text = form is None or _of_labels(wanted, form)
             table = pyarrow.csv.read_csv(
                 screened,
                 pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
@@ -296,7 +306,7 @@ def _typed(table: pa.Table, form: Form) -> pa.Table | None:
     if wanted is None or any(table[n].null_count for n in wanted):
         return None
     ids, *rest = (table[n] for n in wanted)
-    text = wanted == (form.id_column, form.target_column) and bool(form.classes)
+    text = _of_labels(wanted, form)
     if not (_is_text(ids.type) or pt.is_integer(ids.type)) or not all(
         _is_text(c.type) if text else pt.is_floating(c.type) or pt.is_integer(c.type) for c in rest
     ):
@@ -345,4 +355,6 @@ def _notes(prediction: NDArray[np.float64], form: Form) -> tuple[str, ...]:
     if not form.sums:
         return ()
     off = int(np.count_nonzero(np.abs(prediction.sum(axis=1) - 1) > SUM_TOLERANCE))
-    return (f"{off:,} row{'s do' if off != 1 else ' does'} not sum to 1 and {'were' if off != 1 else 'was'} rescaled, as Kaggle does",) if off else ()
+    if off == 0:
+        return ()
+    return (f"{off:,} rows do not sum to 1 and were rescaled, as Kaggle does" if off > 1 else "1 row does not sum to 1 and was rescaled, as Kaggle does",)
