@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from genoboard_leaderboard.entry import Entry
 
     from .competition import Competition
-    from .isolation import Limits
     from .plugins import Plugins
     from .splits import Fold
 
@@ -215,7 +214,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     competition = _competition(workspace, task, split, data_name)
     limits = Limits(timeout, int(memory) if memory else None, threads)
     parameters = settings_for(competition, models, settings)
-    talk = {"progress": _folds_bar, "tell": _tell, "in_process": in_process, "stream": partial(print, end="", file=sys.stderr, flush=True) if verbose else None}
+    talk: dict[str, Any] = {"progress": _folds_bar, "tell": _tell, "in_process": in_process, "stream": partial(print, end="", file=sys.stderr, flush=True) if verbose else None}
     _say_where(competition, as_json)
     told, failed = [], 0
     for model in models:
@@ -335,7 +334,8 @@ def _tell(line: str) -> None:
 def _folds_bar(folds: Sequence[Fold], label: str) -> Iterable[Fold]:
     from tqdm import tqdm
 
-    return tqdm(folds, desc=label, unit="fold", disable=not sys.stderr.isatty() or len(folds) < 2, leave=False)
+    bar: Iterable[Fold] = tqdm(folds, desc=label, unit="fold", disable=not sys.stderr.isatty() or len(folds) < 2, leave=False)
+    return bar
 
 
 def _say_where(competition: Competition, quiet: bool) -> None:

@@ -94,7 +94,7 @@ class Competition:
 
     def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
         """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""
-        return pd.Index(classes).get_indexer(y).astype(np.int64) if classes else y.to_numpy(dtype=np.float64)
+        return pd.Index(classes).get_indexer(pd.Index(y)).astype(np.int64) if classes else y.to_numpy(dtype=np.float64)
 
     def groups(self, rows: NDArray[np.intp]) -> NDArray[np.int64] | None:
         """Return the rows' groups as opaque codes, (n,); None where the split knows none."""

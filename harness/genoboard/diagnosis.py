@@ -102,7 +102,7 @@ EMPTY_ID = Fault("empty id{s}", "every row needs its id", "{0}")
 TWICE_ID = Fault("duplicate id{s}", "give every id one row", "{0}: {1!r} stands on {2} already")
 UNKNOWN_ID = Fault("unknown id{s}", "they are compared to the letter: correct or delete the row", "{0}: {1!r}{2}")
 MISSING_ID = Fault("missing id{s}", "every id of the test set needs a row", "{0!r}")
-FLOAT_ID = Fault("id column{s} of floating-point numbers", "these cannot tell '007' from '7': store ids as text", "column {0!r}")
+ID_TYPE = Fault("id column{s} of neither text nor whole numbers", "other types change ids: store text", "column {0!r} ({1})")
 EMPTY = Fault("empty cell{s}", "every row needs a prediction", CELL)
 NOT_A_NUMBER = Fault("missing value{s}", "every row needs a finite number", CELL)
 INFINITY = Fault("infinite value{s}", "every row needs a finite number", CELL)
@@ -163,8 +163,11 @@ def diagnose(source: bytes | pa.Table, where: str, form: Form) -> NDArray[np.flo
     labels = form.takes_labels and _means_labels(header, form)
     wanted = (form.id_column, *((form.target_column,) if labels else form.columns))
     place = _columns(header, wanted, form, findings)
-    if isinstance(source, pa.Table) and form.id_column in place and pt.is_floating(source.schema.types[place[form.id_column]]):
-        findings.add(FLOAT_ID, header[place.pop(form.id_column)])
+    if isinstance(source, pa.Table) and form.id_column in place:
+        field = source.schema.field(place[form.id_column])
+        if not _may_name(field.type):
+            findings.add(ID_TYPE, field.name, field.type)
+            del place[form.id_column]
     reader = _RowReader(form, labels, place, len(header), findings)
     for row in rows:
         reader.read(*row)
@@ -190,7 +193,7 @@ def as_text(source: bytes | pa.Table, findings: Findings, expected: Iterable[str
         findings.add(Fault("wrong delimiter", mend, "in the first line"))
     rows = _csv_rows(text, delimiter, findings)
     header = next(rows, None)
-    if header is None:
+    if header is None or QUOTE in findings:
         findings.check()
         raise InvalidSubmission(findings.where, ["the file is empty: it needs a header and one line per row"])
     return header[1], rows
@@ -201,6 +204,11 @@ def cells(column: pa.ChunkedArray | pa.Array) -> list[str]:
     if pt.is_floating(column.type):
         column = column.cast(pa.float64())
     return ["" if v is None else str(v) for v in column.to_pylist()]
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type is one of text."""
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
 
 
 def check_header(header: Sequence[str], findings: Findings) -> None:
@@ -284,6 +292,12 @@ def _number(cell: str) -> float | None:
         return float(cell) if NUMBER.fullmatch(cell) else None
     except ValueError:
         return None
+
+
+def _may_name(kind: pa.DataType) -> bool:
+    if pt.is_dictionary(kind):
+        return _may_name(kind.value_type)
+    return is_text(kind) or bool(pt.is_integer(kind) or pt.is_null(kind))
 
 
 def _is_row(header: Sequence[str], form: Form) -> bool:
@@ -372,11 +386,13 @@ class _RowReader:
 
     def finish(self) -> None:
         """Tell the findings of unknown and missing ids."""
+        if QUOTE in self.findings:
+            return
         if not self.rows:
             mend = f"{len(self.position):,} rows are asked for"
             self.findings.add(Fault("header without rows", mend, "the file ends after it"))
             return
-        if self.id_at is None or QUOTE in self.findings:
+        if self.id_at is None:
             return
         missing = [i for i in self.position if i not in self.first]
         bare = {_bare(m): [m] for m in missing} if self.unknown else {}

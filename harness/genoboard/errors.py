@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 
 class GenoboardError(Exception):
@@ -62,7 +63,7 @@ class UndefinedScore(GenoboardError):
 class ModelFailed(GenoboardError):
     """A model that gave no valid predictions; ``verdict`` is one of the run's verdicts other than ``ok``."""
 
-    def __init__(self, verdict: str, reason: str) -> None:
+    def __init__(self, verdict: Literal["failed", "timeout", "memory", "crashed", "invalid"], reason: str) -> None:
         self.verdict = verdict
         super().__init__(reason)
 

@@ -89,7 +89,13 @@ def _usable(side: str, values: Rows, k: int) -> Rows:
 
 def _total(values: Floats, group: Ints, n_groups: int) -> Floats:
     """Sum per group, (G,); a single group is summed pairwise, whose rounding errors hardly grow with n."""
-    return np.array([values.sum()]) if n_groups == 1 else np.bincount(group, values, n_groups)
+    return np.bincount(group, values, n_groups) if n_groups > 1 else values.sum(keepdims=True)
+
+
+def _sum(values: Floats) -> Floats:
+    """Sum of each row: (R, m) -> (R,)."""
+    sums: Floats = values.sum(axis=1)
+    return sums
 
 
 def _in_chunks(step: Callable[[Floats], Floats], weights: Floats, width: int) -> Floats:
@@ -127,7 +133,7 @@ def _log_loss(truth: Ints, probabilities: Floats) -> Floats:
 def _brier(truth: Ints, probabilities: Floats) -> Floats:
     error = _rescaled(probabilities)
     error[np.arange(len(truth)), truth] -= 1
-    return np.square(error).sum(axis=1)
+    return _sum(np.square(error))
 
 
 def _hit(truth: Ints, labels: Ints) -> Floats:
@@ -151,7 +157,7 @@ def _calibration_error(truth: Ints, probabilities: Floats, _k: int, group: Ints,
     confidence = rows[np.arange(len(truth)), top]
     cell = group * bins + np.searchsorted(ECE_EDGES, confidence)
     gaps = np.bincount(cell, confidence - (top == truth), n_groups * bins).reshape(n_groups, bins)
-    return np.abs(weights @ gaps).sum(axis=1) / (weights @ np.bincount(group, minlength=n_groups))
+    return _sum(np.abs(weights @ gaps)) / (weights @ np.bincount(group, minlength=n_groups))
 
 
 _SUM_0 = "the probabilities of a row sum to 0, so they cannot be rescaled to 1"
@@ -193,15 +199,15 @@ def _f1(hits: Floats, true: Floats, predicted: Floats) -> Floats:
 
 
 def _mcc(hits: Floats, true: Floats, predicted: Floats) -> Floats:
-    n = true.sum(axis=1)
-    covariance = hits.sum(axis=1) * n - (true * predicted).sum(axis=1)
-    return _share(covariance, np.sqrt(n * n - np.square(true).sum(axis=1)) * np.sqrt(n * n - np.square(predicted).sum(axis=1)))
+    n = _sum(true)
+    covariance = _sum(hits) * n - _sum(true * predicted)
+    return _share(covariance, np.sqrt(n * n - _sum(true * true)) * np.sqrt(n * n - _sum(predicted * predicted)))
 
 
-f1_macro = _of_counts(lambda hits, true, predicted: _f1(hits, true, predicted).mean(axis=1))
-f1_weighted = _of_counts(lambda hits, true, predicted: (_f1(hits, true, predicted) * true).sum(axis=1) / true.sum(axis=1))
+f1_macro = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted)) / hits.shape[1])
+f1_weighted = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted) * true) / _sum(true))
 f1_binary = _of_counts(lambda hits, true, predicted: _f1(hits, true, predicted)[:, 1])
-balanced_accuracy = _of_counts(lambda hits, true, _: _share(hits, true).sum(axis=1) / (true > 0).sum(axis=1))
+balanced_accuracy = _of_counts(lambda hits, true, _: _sum(_share(hits, true)) / _sum(true > 0))
 mcc = _of_counts(_mcc)
 
 
@@ -223,11 +229,11 @@ def _spread(weights: Floats, x: Floats, y: Floats, within: Floats | float = 0.0)
 
     `weights` is (R, m), x and y are (m,) or (R, m). A spread below 1e-14 of the mean is rounding.
     """
-    n = weights.sum(axis=1)
-    mean_x, mean_y = (weights * x).sum(axis=1) / n, (weights * y).sum(axis=1) / n
+    n = _sum(weights)
+    mean_x, mean_y = _sum(weights * x) / n, _sum(weights * y) / n
     dx, dy = x - mean_x[:, None], y - mean_y[:, None]
     wdx, wdy = weights * dx, weights * dy
-    xx, xy, yy = np.stack([(wdx * dx).sum(axis=1), (wdx * dy).sum(axis=1), (wdy * dy).sum(axis=1)]) + within
+    xx, xy, yy = np.stack([_sum(wdx * dx), _sum(wdx * dy), _sum(wdy * dy)]) + within
     return np.stack([np.where(xx <= 1e-28 * n * mean_x**2, np.nan, xx), xy, np.where(yy <= 1e-28 * n * mean_y**2, np.nan, yy)])
 
 
@@ -270,17 +276,17 @@ def _ascending(values: Floats) -> tuple[Ints, NDArray[np.bool_]]:
     unsigned = bits.view(np.uint64)
     unsigned -= bits.min().view(np.uint64)
     unsigned >>= np.uint64(max(0, int(unsigned.max()).bit_length() - 32))
-    key = unsigned.astype(np.uint32)
-    order = key.astype(np.uint16).argsort(kind="stable")
-    key = key[order]
-    second = (key >> np.uint32(16)).astype(np.uint16).argsort(kind="stable")
-    key, order = key[second], order[second]
-    ties = key[1:] == key[:-1]
+    low, high = unsigned.astype(np.uint16), (unsigned >> np.uint64(16)).astype(np.uint16)
+    order = low.argsort(kind="stable")
+    order = order[high[order].argsort(kind="stable")]
+    low = low[order]
+    ties = low[1:] == low[:-1]  # the high half is the same, too, but for chance
     shared = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
-    rows = order[shared]
-    if (np.diff(values[rows]) < 0).any():
-        rows = order[shared] = rows[values[rows].argsort()]
-    ties[shared[:-1]] &= np.diff(values[rows]) == 0
+    undecided = values[order[shared]]
+    if (undecided[1:] < undecided[:-1]).any():
+        again = undecided.argsort()
+        undecided, order[shared] = undecided[again], order[shared[again]]
+    ties[shared[:-1]] &= undecided[1:] == undecided[:-1]
     return order, ties
 
 
@@ -293,47 +299,52 @@ def _bounds(ties: NDArray[np.bool_], at: Ints) -> tuple[Ints, Ints]:
     return np.where(tied, first[run], at), np.where(tied, last[run], at) + 1
 
 
-def _cumulated(weights: Floats, group: Ints) -> Floats:
-    """Weight of the rows before each of 0..n, (R, n + 1); `group` (n,) is in the order of the rows."""
+def _before(weights: Floats, group: Ints) -> Callable[[Ints], Floats]:
+    """Return places -> (R, m): the weight of the rows before each of these places, 0..n; `group` (n,) is in the rows' order."""
     if weights.shape[1] == 1:
-        return weights * np.arange(len(group) + 1)
+        return lambda places: weights * places
     total = np.zeros((len(weights), len(group) + 1))
     np.cumsum(weights.take(group, axis=1), axis=1, out=total[:, 1:])
-    return total
+    return lambda places: total.take(places, axis=1)
 
 
-def _wins(before: Floats, hits: Floats, at: Ints, start: Ints, end: Ints) -> Floats:
-    """Area under the ROC curve: the share of (positive, other) pairs in the right order, a tie counting half."""
-    positive, n = np.diff(hits, axis=1), hits[:, -1]
-    midrank = (before.take(start, axis=1) + before.take(end, axis=1)) / 2
-    return ((positive * midrank).sum(axis=1) - n * n / 2) / (n * (before[:, -1] - n))
+def _roc_area(weights: Floats, group: Ints, at: Ints, start: Ints, end: Ints) -> Floats:
+    """The share of (positive, other) pairs in the right order, a tie counting half."""
+    before, positive = _before(weights, group), weights.take(group[at], axis=1)
+    n, everyone = _sum(positive), _sum(before(np.array([len(group)])))
+    return (_sum(positive * (before(start) + before(end))) / 2 - n * n / 2) / (n * (everyone - n))
 
 
-def _precision(before: Floats, hits: Floats, at: Ints, start: Ints, end: Ints) -> Floats:
-    """Average precision: over the positives, the mean precision among the rows that score no less."""
-    rows = before[:, -1:] - before.take(start, axis=1)
-    found = hits[:, -1:] - hits.take(np.searchsorted(at, start), axis=1)
-    return (np.diff(hits, axis=1) * _share(found, rows)).sum(axis=1) / hits[:, -1]
+def _average_precision(weights: Floats, group: Ints, at: Ints, start: Ints, _end: Ints) -> Floats:
+    """Mean over the positives of the precision among the rows that score no less."""
+    before, found, positive = _before(weights, group), _before(weights, group[at]), weights.take(group[at], axis=1)
+    rows = before(np.array([len(group)])) - before(start)
+    hits = found(np.array([len(at)])) - found(np.searchsorted(at, start))
+    return _sum(positive * _share(hits, rows)) / _sum(positive)
 
 
-def _one_vs_rest(curve: Callable[[Floats, Floats, Ints, Ints, Ints], Floats], needs_others: bool) -> Weighted:
-    """Mean over classes of `curve`, (weight before each place, weight of positives before each positive, places of positives, their ties' bounds)."""
+def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs_others: bool) -> Weighted:
+    """Mean over the classes of `area`, (weights, group, at, start, end) -> (R,): in ascending order of score the rows'
+    groups, the positives' places, and where the rows that tie with them begin and have ended.
+    """
+
+    def of_class(c: int, truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
+        positive = truth[:, c] > 0 if truth.ndim == 2 else truth == c
+        if not positive.any():
+            raise UndefinedScore(f"class {c} of {k} does not occur in the truth (counting from 0)")
+        if needs_others and positive.all():
+            raise UndefinedScore(f"class {c} of {k} is that of every row of the truth (counting from 0)")
+        order, ties = _ascending(scores[:, c] if scores.ndim == 2 else scores)
+        at = np.flatnonzero(positive[order])
+        group = group[order] if weights.shape[1] > 1 else group
+        start, end = _bounds(ties, at)
+        return _in_chunks(lambda w: area(w, group, at, start, end), weights, len(group))
 
     def compute(truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
-        # glibc gives large blocks back to the kernel and fetching them anew takes as long as sorting; once it has freed one of this size it keeps them
+        # To fetch large blocks from the kernel takes as long as the sort; glibc keeps blocks of the largest size it has freed.
         np.empty(31 << 20, np.uint8)
-        areas = []
-        for c in range(k) if scores.ndim == 2 else (1,):
-            positive = truth[:, c] > 0 if truth.ndim == 2 else truth == c
-            order, ties = _ascending(scores[:, c] if scores.ndim == 2 else scores)
-            at = np.flatnonzero(positive[order])
-            if not len(at):
-                raise UndefinedScore(f"class {c} of {k} does not occur in the truth (counting from 0)")
-            if needs_others and len(at) == len(order):
-                raise UndefinedScore(f"class {c} of {k} is that of every row of the truth (counting from 0)")
-            by_score, places = group[order], (at, *_bounds(ties, at))
-            areas.append(_in_chunks(lambda w: curve(_cumulated(w, by_score), _cumulated(w, by_score[at]), *places), weights, len(order)))
-        return np.mean(areas, axis=0)
+        classes = range(k) if scores.ndim == 2 else (1,)
+        return _sum(np.stack([of_class(c, truth, scores, k, group, weights) for c in classes], axis=1)) / len(classes)
 
     return Weighted(compute)
 
@@ -345,8 +356,8 @@ def _midranks(values: Floats, group: Ints) -> Callable[[Floats], Floats]:
     start, end = (bound[place] for bound in _bounds(ties, np.arange(len(order))))
 
     def ranks(weights: Floats) -> Floats:
-        before = _cumulated(weights, by_value)
-        return before.take(start, axis=1) + before.take(end, axis=1)
+        before = _before(weights, by_value)
+        return before(start) + before(end)
 
     return ranks
 
@@ -356,6 +367,6 @@ def _spearman(truth: Floats, prediction: Floats, _k: int, group: Ints, weights: 
     return _in_chunks(lambda w: _correlation(_spread(w.take(group, axis=1), x(w), y(w))), weights, len(group))
 
 
-auroc = _one_vs_rest(_wins, needs_others=True)
-auprc = _one_vs_rest(_precision, needs_others=False)
+auroc = _one_vs_rest(_roc_area, needs_others=True)
+auprc = _one_vs_rest(_average_precision, needs_others=False)
 spearman = Weighted(_spearman, f"Spearman's rho {_CONSTANT}")

@@ -66,7 +66,7 @@ class SubmissionFolder:
         }  # fmt: skip
         (self.path / workspace.RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
         if replicates:
-            np.savez_compressed(self.path / workspace.REPLICATES, **replicates)
+            np.savez_compressed(self.path / workspace.REPLICATES, allow_pickle=False, **replicates)
         (self.path / workspace.LOG).touch()
         (self.path / workspace.CURVES).touch()
         self.stay()

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from genoboard_leaderboard.entry import Verdict
 from numpy.typing import NDArray
 
 from . import table, worker
@@ -56,7 +57,7 @@ class Job:
 class Outcome:
     """What came of a job: `predictions` only where `verdict` is ``ok`` (one row per test row, by id)."""
 
-    verdict: str
+    verdict: Verdict
     reason: str
     predictions: pd.DataFrame | None = None
     seconds_fit: float | None = None

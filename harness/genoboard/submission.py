@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from .diagnosis import LONG, SHORT, Findings, Form, as_text, cells, check_header, diagnose
+from .diagnosis import LONG, SHORT, UNNAMED, Findings, Form, as_text, cells, check_header, diagnose, is_text
 from .errors import InvalidSubmission, nearest
 
 __all__ = ["Form", "Submission", "read", "read_columns", "write"]
@@ -177,7 +177,7 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _too_large(path: Path, most: int) -> InvalidSubmission:
-    return InvalidSubmission(str(path), [f"it holds more than {most >> 20:,} MiB, many times what it can need: write one short line per row"])
+    return InvalidSubmission(str(path), [f"it holds over {most >> 20:,} MiB, many times what it can need: write one short line per row"])
 
 
 def _unpacked(raw: bytes, kind: str, path: Path, most: int) -> bytes:
@@ -217,11 +217,7 @@ def _parquet(raw: bytes, path: Path, most: int) -> pa.Table:
 def _plain(kind: pa.DataType) -> bool:
     if pt.is_dictionary(kind):
         return _plain(kind.value_type)
-    return _is_text(kind) or any(is_(kind) for is_ in (pt.is_integer, pt.is_floating, pt.is_boolean, pt.is_decimal, pt.is_null))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
+    return is_text(kind) or any(is_(kind) for is_ in (pt.is_integer, pt.is_floating, pt.is_boolean, pt.is_decimal, pt.is_null))
 
 
 def _wanted(names: Sequence[str], form: Form) -> tuple[str, ...] | None:
@@ -279,9 +275,10 @@ def _fast_csv(path: Path, kind: str, most: int, form: Form | None = None) -> tup
             stream: Any = io.BufferedReader(hashed, BLOCK)
             if kind == ".csv.gz":
                 stream = gzip.GzipFile(fileobj=stream)
-            names = next(csv.reader([stream.readline(WINDOW).decode("utf-8-sig")], strict=True))
+            line = stream.readline(WINDOW)
+            names = next(csv.reader([line.decode("utf-8-sig")], strict=True))
             wanted = tuple(names) if form is None else _wanted(names, form)
-            if wanted is None or len(set(names)) < max(2, len(names)) or not all(n.strip() for n in names):
+            if wanted is None or len(set(names)) < max(2, len(names)) or any(map(UNNAMED.fullmatch, names)) or not line.endswith(b"\n"):
                 return None, ""
             screened = _Screened(stream, most)
             text = form is None or _of_labels(wanted, form)
@@ -297,7 +294,7 @@ def _fast_csv(path: Path, kind: str, most: int, form: Form | None = None) -> tup
             )
     except (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error, StopIteration):
         return None, ""
-    return (None if screened.odd else table), hashed.sha256.hexdigest()
+    return (table if table.num_rows and not screened.odd else None), hashed.sha256.hexdigest()
 
 
 def _typed(table: pa.Table, form: Form) -> pa.Table | None:
@@ -307,8 +304,8 @@ def _typed(table: pa.Table, form: Form) -> pa.Table | None:
         return None
     ids, *rest = (table[n] for n in wanted)
     text = _of_labels(wanted, form)
-    if not (_is_text(ids.type) or pt.is_integer(ids.type)) or not all(
-        _is_text(c.type) if text else pt.is_floating(c.type) or pt.is_integer(c.type) for c in rest
+    if not (is_text(ids.type) or pt.is_integer(ids.type)) or not all(
+        is_text(c.type) if text else pt.is_floating(c.type) or pt.is_integer(c.type) for c in rest
     ):
         return None
     columns = [ids.cast(pa.string()), *(c.cast(pa.string() if text else pa.float64(), safe=False) for c in rest)]
@@ -317,7 +314,7 @@ def _typed(table: pa.Table, form: Form) -> pa.Table | None:
 
 def _arranged(table: pa.Table | None, form: Form) -> NDArray[np.float64] | None:
     """Return the predictions in the form's order; None where anything is odd."""
-    if table is None or table.num_rows != len(form.ids) or table.num_rows == 0:
+    if table is None or table.num_rows != len(form.ids):
         return None
     n, width = len(form.ids), len(form.columns)
     # One dictionary over both: an id's code is its position in the form, and unknown ids come after.
@@ -331,7 +328,7 @@ def _arranged(table: pa.Table | None, form: Form) -> NDArray[np.float64] | None:
     seen[position] = True
     if not seen.all():
         return None
-    if _is_text(table.column(1).type):
+    if is_text(table.column(1).type):
         label = pc.index_in(table.column(1), value_set=pa.array(form.classes, pa.string()))
         if label.null_count:
             return None
@@ -357,4 +354,5 @@ def _notes(prediction: NDArray[np.float64], form: Form) -> tuple[str, ...]:
     off = int(np.count_nonzero(np.abs(prediction.sum(axis=1) - 1) > SUM_TOLERANCE))
     if off == 0:
         return ()
-    return (f"{off:,} rows do not sum to 1 and were rescaled, as Kaggle does" if off > 1 else "1 row does not sum to 1 and was rescaled, as Kaggle does",)
+    verbs = ("row does", "was") if off == 1 else ("rows do", "were")
+    return (f"{off:,} {verbs[0]} not sum to 1 and {verbs[1]} rescaled, as Kaggle does",)
