@@ -1,19 +1,26 @@
-"""Board: the standings of one competition, read from the index; no data are opened."""
+"""Board: the standings of one competition, read from the index; no data are opened. And the index, made anew."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from genoboard_leaderboard import export, ranking
-from genoboard_leaderboard.entry import Board
+from genoboard_leaderboard.entry import Board, Entry
+from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from . import catalog
 from .errors import DataError, UnknownName
-from .plugins import Plugins
+from .plugins import FORMATS, Plugins
 from .task import Task
-from .workspace import Workspace
+from .workspace import REPLICATES, Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def document(plugins: Plugins, workspace: str | None, task: str, split: str | None = None, data: str | None = None) -> dict[str, Any]:
@@ -27,7 +34,10 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     metrics = plugins.metrics_of(card)
     told = export.document(board, ranking.standings(store.entries(board), metrics[0].name, metrics[0].direction), [m.name for m in metrics])
     earlier = sum(n for b, n in held if b != board)
-    notes = [f"{earlier} more entries were made on another version of this dataset or split; they are a board of their own."] if earlier else []
+    notes = []
+    if earlier:
+        told_of = "1 more entry was" if earlier == 1 else f"{earlier} more entries were"
+        notes.append(f"{told_of} made on another version of this dataset or split, and cannot be compared with these.")
     if card.split(split).leaks:
         notes.append(f"This split leaks: {card.split(split).leaks}")
     return {**told, "asks": card.split(split).asks, "null": card.split(split).null, "directions": {m.name: m.direction for m in metrics}, "notes": notes}
@@ -35,19 +45,42 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
 
 def text(plugins: Plugins, told: dict[str, Any], form: str) -> str:
     """Return a board in one of the formats table, csv, json, md, or one that a plugin brings."""
-    shown = [m for m in told["directions"] if "[" not in m][:5]
+    if form not in (*FORMATS, *plugins.exporters):
+        raise UnknownName("format", form, [*FORMATS, *plugins.exporters])
+    if form in plugins.exporters:
+        return plugins.exporters[form](told)
     if form == "json":
         return json.dumps(told, indent=1) + "\n"
-    if form == "table":
-        head = f"{told['task']} / {told['data']} / split {told['split']}: {told['asks']}\n\n"
-        if not told["standings"]:
-            return head + f"No entries yet. Next: genoboard run {told['task']} MODEL --split {told['split']} --data {told['data']}\n"
-        foot = [f"best first; [low, high] is the 95 % interval. The null model here: {told['null']}.", *told["notes"]]
-        return head + export.table(told, shown).rstrip("\n") + "\n\n" + "\n".join(foot) + "\n"
-    known = {"csv": export.csv, "md": export.markdown, **plugins.exporters}
-    if form not in known:
-        raise UnknownName("format", form, ["table", "json", *known])
-    return known[form](told)
+    if form == "csv":
+        return export.csv(told)
+    shown = [m for m in told["directions"] if "[" not in m]
+    if form == "md":
+        return export.markdown(told, shown)
+    if not told["standings"]:
+        end = f"No entries yet. Next: genoboard run {told['task']} MODEL --split {told['split']} --data {told['data']}"
+        return "\n".join([f"{told['task']}: data {told['data']}, split {told['split']}", told["asks"], "", end, *told["notes"], ""])
+    title, _, rest = export.table(told, shown).partition("\n")
+    return "\n".join([title, told["asks"], rest, f"Best first; [low, high] is the 95 % interval. The null model here: {told['null']}.", *told["notes"], ""])
+
+
+def rebuild(workspace: str | None) -> int:
+    """Make the index anew from the submission folders, which are the record; return how many entries it holds."""
+    place = Workspace.here(workspace)
+    return Store(place.database).rebuild(map(_recorded, place.records()))
+
+
+def _recorded(record: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
+    import numpy as np  # a board is listed in less time than this takes
+
+    try:
+        entry = Entry.from_dict(json.loads(record.read_text(encoding="utf-8"))["entry"])
+        replicates = record.with_name(REPLICATES)
+        if not replicates.exists():
+            return entry, {}
+        with np.load(replicates, allow_pickle=False) as held:
+            return entry, dict(held)
+    except (OSError, ValueError, KeyError, TypeError, LeaderboardError) as error:
+        raise DataError(f"{record.parent} is not the whole record of an entry: {error}. Mend it, or move that folder away, and rebuild again.") from error
 
 
 def _current(card: Task, split: str, name: str, held: list[Board]) -> Board:

@@ -18,17 +18,14 @@ def sources(task: Task) -> Mapping[str, DataSource]:
 
 def names(task: Task) -> list[str]:
     """Return every dataset name that could be opened or brought: the task's own, and those that the user gave."""
-    there = (json.loads(p.read_text(encoding="utf-8"))["name"] for p in sorted((cache() / "data" / task.name).glob("*/current.json")))
-    return list(dict.fromkeys([*sources(task), *there]))
+    there = (_noted(p).get("name") for p in sorted((cache() / "data" / task.name).glob("*/current.json")))
+    return list(dict.fromkeys([*sources(task), *filter(None, there)]))
 
 
 def state(task: Task, name: str) -> dict[str, Any] | None:
     """Return what was noted of a dataset when it came in; None where it is not in the cache."""
     folder = place(task, name)
-    try:
-        about: dict[str, Any] = json.loads((folder / "about.json").read_text(encoding="utf-8")) if folder else {}
-    except (OSError, ValueError):
-        return None
+    about = _noted(folder / "about.json") if folder else {}
     return {**about, "name": name} if about else None
 
 
@@ -39,10 +36,8 @@ def objects(task: Task) -> Path:
 
 def place(task: Task, name: str) -> Path | None:
     """Return the folder that `name` stands for; None where it stands for nothing."""
-    try:
-        return objects(task) / str(json.loads(_pointer(task, name).read_text(encoding="utf-8"))["object"])
-    except (OSError, ValueError, KeyError):
-        return None
+    content = _noted(_pointer(task, name)).get("object")
+    return objects(task) / content if content else None
 
 
 def point(task: Task, name: str, folder: Path) -> None:
@@ -59,3 +54,12 @@ def forget(task: Task, name: str) -> None:
 
 def _pointer(task: Task, name: str) -> Path:
     return cache() / "data" / task.name / slug(name) / "current.json"
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    """Return what a file of notes says; nothing where it is absent or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -230,7 +230,8 @@ def _table_rows(table: pa.Table) -> Rows:
 
 
 def _decode(data: bytes, findings: Findings) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)) or b"\0" in data[:4]:
+    bare = b"\0" * 4 in (data[0:8:2], data[1:8:2])
+    if bare or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         raise InvalidSubmission(findings.where, ["the text is encoded as UTF-16 or UTF-32: save it as UTF-8"])
     body = data.removeprefix(codecs.BOM_UTF8)
     try:

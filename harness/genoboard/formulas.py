@@ -40,23 +40,17 @@ class Formula(Protocol):
 
 @dataclass(frozen=True)
 class Weighted:
-    """A formula of weighted rows; a score is the resample that draws every row once.
+    """A `Formula` by way of weights: a score is the resample that draws every row once."""
 
-    Parameters
-    ----------
-    compute : (truth, prediction, n_classes, group, weights) -> (R,), NaN where there is no value.
-    undefined : why there is none.
-    """
-
-    compute: Callable[[Rows, Rows, int, Ints, Floats], Floats]
-    undefined: str = "the score is not a number"
+    compute: Callable[[Rows, Rows, int, Ints, Floats], Floats]  # (truth, prediction, n_classes, group, weights) -> (R,)
+    undefined: str = ""  # why that is NaN, where it can be
 
     def score(self, truth: Rows, prediction: Rows, n_classes: int) -> float:
         """Return the metric of these rows; see `Formula`."""
-        value = float(self._checked(truth, prediction, n_classes, np.zeros(len(truth), np.int64), np.ones((1, 1)))[0])
-        if np.isfinite(value):
-            return value
-        raise UndefinedScore(self.undefined if np.isnan(value) else "the values are too large: the score leaves the range of float64")
+        (value,) = self._checked(truth, prediction, n_classes, np.zeros(len(truth), np.int64), np.ones((1, 1)))
+        if not np.isfinite(value):
+            raise UndefinedScore(self.undefined if np.isnan(value) else "the score is too large for float64")
+        return float(value)
 
     def replicates(self, truth: Rows, prediction: Rows, n_classes: int, group: Ints, weights: Floats) -> Floats:
         """Return the metric of every resample; see `Formula`."""
@@ -67,15 +61,15 @@ class Weighted:
         rows = weights @ np.bincount(group, minlength=weights.shape[1])
         return np.where(np.isfinite(values) & (rows > 0), values, np.nan)
 
+    @np.errstate(all="ignore")
     def _checked(self, truth: Rows, prediction: Rows, k: int, group: Ints, weights: Floats) -> Floats:
-        with np.errstate(all="ignore"):
-            return self.compute(_usable("truth", truth, k), _usable("prediction", prediction, k), k, group, weights)
+        return self.compute(_usable("truth", truth, k), _usable("prediction", prediction, k), k, group, weights)
 
 
 def _usable(side: str, values: Rows, k: int) -> Rows:
     if not len(values):
         raise UndefinedScore("there are no rows to score")
-    if values.dtype.kind in "iu":
+    if k and values.dtype.kind in "iu":
         if values.min() < 0 or values.max() >= k:
             raise ValueError(f"{side}: class codes reach from {values.min()} to {values.max()}, but there are {k} classes")
         return values
@@ -89,7 +83,7 @@ def _usable(side: str, values: Rows, k: int) -> Rows:
 
 def _total(values: Floats, group: Ints, n_groups: int) -> Floats:
     """Sum per group, (G,); a single group is summed pairwise, whose rounding errors hardly grow with n."""
-    return np.bincount(group, values, n_groups) if n_groups > 1 else values.sum(keepdims=True)
+    return np.bincount(group, values, n_groups).astype(np.float64) if n_groups > 1 else _sum(values[None])
 
 
 def _sum(values: Floats) -> Floats:
@@ -101,7 +95,7 @@ def _sum(values: Floats) -> Floats:
 def _in_chunks(step: Callable[[Floats], Floats], weights: Floats, width: int) -> Floats:
     """Apply `step`, which holds `width` numbers a resample, to so few resamples at a time that memory is bounded."""
     size = max(1, CHUNK // width)
-    return np.concatenate([step(weights[i : i + size]) for i in range(0, max(1, len(weights)), size)])
+    return np.concatenate([step(weights[i : i + size]) for i in range(0, len(weights) or 1, size)])
 
 
 # Formulas of sums over rows: a resample's sums are weights @ the groups' sums, whatever n is.
@@ -122,7 +116,7 @@ def _rescaled(probabilities: Floats) -> Floats:
     """Divide each row by its sum, as Kaggle does, NaN where that is 0; (n,) stands for ``[1 - p, p]``."""
     if probabilities.ndim == 1:
         return np.stack([1 - probabilities, probabilities], axis=1)
-    total = probabilities.sum(axis=1, keepdims=True)
+    total = _sum(probabilities)[:, None]
     return probabilities / np.where(total > 0, total, np.nan)
 
 
@@ -131,15 +125,9 @@ def _log_loss(truth: Ints, probabilities: Floats) -> Floats:
 
 
 def _brier(truth: Ints, probabilities: Floats) -> Floats:
-    error = _rescaled(probabilities)
-    error[np.arange(len(truth)), truth] -= 1
-    return _sum(np.square(error))
-
-
-def _hit(truth: Ints, labels: Ints) -> Floats:
-    if labels.dtype.kind not in "iu":
-        raise TypeError("labels are class codes (int64), not probabilities")
-    return (truth == labels).astype(np.float64)
+    rows = _rescaled(probabilities)
+    rows[np.arange(len(truth)), truth] -= 1
+    return _sum(np.square(rows))
 
 
 def _squared_error(truth: Floats, values: Floats) -> Floats:
@@ -165,8 +153,6 @@ multiclass_log_loss = _mean(_log_loss, undefined=_SUM_0)
 log_loss = multiclass_log_loss
 brier = _mean(_brier, undefined=_SUM_0)
 ece = Weighted(_calibration_error, _SUM_0)
-accuracy = _mean(_hit)
-f1_micro = accuracy  # one label a row: every miss is one false positive and one false negative
 mse = _mean(_squared_error)
 rmse = _mean(_squared_error, np.sqrt)
 mae = _mean(lambda truth, values: np.abs(truth - values))
@@ -204,10 +190,12 @@ def _mcc(hits: Floats, true: Floats, predicted: Floats) -> Floats:
     return _share(covariance, np.sqrt(n * n - _sum(true * true)) * np.sqrt(n * n - _sum(predicted * predicted)))
 
 
+accuracy = _of_counts(lambda hits, true, _: _sum(hits) / _sum(true))
+f1_micro = accuracy  # one label a row: every miss is one false positive and one false negative
 f1_macro = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted)) / hits.shape[1])
 f1_weighted = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted) * true) / _sum(true))
 f1_binary = _of_counts(lambda hits, true, predicted: _f1(hits, true, predicted)[:, 1])
-balanced_accuracy = _of_counts(lambda hits, true, _: _sum(_share(hits, true)) / _sum(true > 0))
+balanced_accuracy = _of_counts(lambda hits, true, _: _sum(_share(hits, true)) / np.count_nonzero(true, axis=1))
 mcc = _of_counts(_mcc)
 
 
@@ -253,7 +241,8 @@ def _of_moments(finish: Callable[[Floats, Floats], Floats], undefined: str) -> W
 
 def _correlation(spread: Floats) -> Floats:
     xx, xy, yy = spread
-    return np.clip(xy / (np.sqrt(xx) * np.sqrt(yy)), -1, 1)
+    r: Floats = xy / (np.sqrt(xx) * np.sqrt(yy))
+    return r.clip(-1, 1)
 
 
 _CONSTANT = "needs truth and predictions that are not constant, over at least two rows"
@@ -352,8 +341,8 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
 def _midranks(values: Floats, group: Ints) -> Callable[[Floats], Floats]:
     """Return weights -> (R, n): twice each row's mean rank."""
     order, ties = _ascending(values)
-    place, by_value = order.argsort(), group[order]
-    start, end = (bound[place] for bound in _bounds(ties, np.arange(len(order))))
+    by_value, start, end = group[order], np.empty_like(order), np.empty_like(order)
+    start[order], end[order] = _bounds(ties, np.arange(len(order)))
 
     def ranks(weights: Floats) -> Floats:
         before = _before(weights, by_value)

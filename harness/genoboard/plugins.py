@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
 
 from . import builtin, hookspecs
-from .errors import PluginError, UnknownName, UsageError
+from .errors import PluginError, UnknownName, UsageError, nearest
 from .metrics import Metric
 from .model import ModelSpec
 from .task import Kind, Target, Task
 
+if TYPE_CHECKING:
+    import click
+
 GROUP = "genoboard"
+FORMATS = ("table", "csv", "json", "md")  # of boards: genoboard's own, which no plugin may replace
+Exporter = Callable[[dict[str, Any]], str]
 Card = TypeVar("Card", Task, ModelSpec, Metric)
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Plugins:
     tasks: Mapping[str, Task]
     models: Mapping[str, ModelSpec]
     metrics: Mapping[str, Metric]
-    exporters: Mapping[str, Callable[[dict[str, Any]], str]]
+    exporters: Mapping[str, Exporter]
     owners: Mapping[str, str]
     distributions: Mapping[str, tuple[str, str]]
     broken: Mapping[str, str]
@@ -48,20 +57,22 @@ class Plugins:
 
     def metric(self, name: str) -> Metric:
         """Return the registered metric called `name`; ``f1_macro`` is ``f1-macro``."""
-        return _find("metric", name.replace("_", "-"), self.metrics)
+        return self.metrics.get(name.replace("_", "-")) or _find("metric", name, self.metrics, self._why_not(name))
 
     def metrics_of(self, task: Task) -> tuple[Metric, ...]:
         """Return the task's metrics as cards, the primary one first."""
         return tuple(self.metric(m) if isinstance(m, str) else m for m in task.metrics)
 
     def model(self, text: str, plugin_folder: Path | None = None) -> ModelSpec:
-        """Return the card of a registered model, or one made for ``package.module:Class`` or ``path/to/file.py:Class``."""
+        """Return the card of a registered model, or one made for ``package.module:Class`` or ``path/to/file.py:Class``.
+
+        `plugin_folder` is looked through, as ``./plugins`` is, for a plugin that would bring the model but is not installed.
+        """
         if text in self.models:
             return self.models[text]
         place, colon, name = text.rpartition(":")
         if not colon:
-            hint = self._why_not(text) or _uninstalled(text, plugin_folder) or _dotted(text)
-            raise UnknownName("model", text, self.models, hint)
+            raise UnknownName("model", text, self.models, self._why_not(text, plugin_folder) or _dotted(text))
         if not place or not name.isidentifier():
             raise UsageError(f"{text!r} names no model. Write package.module:Class or path/to/file.py:Class.")
         if place.endswith(".py"):
@@ -73,17 +84,29 @@ class Plugins:
             name, f"{place}:{name}", f"{text}, by its path", kinds=get_args(Kind), targets=get_args(Target), any_parameters=True
         )  # fmt: skip
 
+    def add_commands(self, cli: click.Group) -> None:
+        """Let every plugin add its commands; one that fails is logged, and the others add theirs."""
+        self._tell_all("register_commands", cli=cli)
+
     def announce(self, entry: dict[str, Any]) -> None:
         """Tell every plugin of a recorded entry; one that fails is logged and undoes nothing."""
-        for impl in self.manager.hook.entry_recorded.get_hookimpls():
-            try:
-                impl.function(entry)
-            except Exception:
-                logging.getLogger("genoboard").exception("entry_recorded failed in plugin %s", impl.plugin_name)
+        self._tell_all("entry_recorded", entry=entry)
 
-    def _why_not(self, name: str) -> str:
+    def _tell_all(self, hook: str, **given: Any) -> None:
+        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                impl.function(*(given[a] for a in impl.argnames))
+            except Exception:
+                logging.getLogger("genoboard").exception("%s() failed in plugin %r", hook, impl.plugin_name)
+
+    def _why_not(self, name: str, plugin_folder: Path | None = None) -> str:
+        """Say how `name` could come to be known, in a sentence; nothing where no plugin is in sight that would bring it."""
         if name in self.broken:
             return f"A plugin of that name is installed but broken: {self.broken[name]}"
+        if here := _uninstalled(name, *filter(None, (plugin_folder, Path("plugins")))):
+            return here
+        if self.broken and not nearest(name, (*self.models, *self.tasks, *self.metrics)):
+            return f"Installed but broken, so that what they bring is not known: {', '.join(self.broken)}; genoboard list says why."
         return ""
 
 
@@ -98,22 +121,25 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
     manager.register(builtin, name="genoboard")
     distributions: dict[str, tuple[str, str]] = {}
     broken: dict[str, str] = {}
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
+    points = sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name)
+    for one, other in pairwise(points):
+        if one.name == other.name:
+            raise PluginError(f"Two plugins are called {one.name!r}: {_origin(one)} and {_origin(other)}. Uninstall one of them.")
+    for point in points:
         try:
-            plugin = point.load()
-            _register(manager, plugin, point.name)
-        except Exception as error:  # one broken plugin must not close the house
-            broken[point.name] = f"{type(error).__name__}: {error}"
+            _register(manager, point.load(), point.name)
+        except (Exception, SystemExit) as error:  # one broken plugin must not close the house
+            broken[point.name] = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
             continue
         if point.dist is not None:
             distributions[point.name] = (point.dist.name, point.dist.version)
     for plugin in extra:
         _register(manager, plugin, getattr(plugin, "name", None) or type(plugin).__name__)
     owners: dict[str, str] = {}
-    tasks = _gather(manager, "register_tasks", Task, "task", owners, broken)
-    models = _gather(manager, "register_models", ModelSpec, "model", owners, broken)
-    metrics = _gather(manager, "register_metrics", Metric, "metric", owners, broken)
-    exporters = dict(pair for result in manager.hook.register_exporters() for pair in result)
+    tasks = _gather(manager, "register_tasks", "task", partial(_card, Task), owners, broken)
+    models = _gather(manager, "register_models", "model", partial(_card, ModelSpec), owners, broken)
+    metrics = _gather(manager, "register_metrics", "metric", partial(_card, Metric), owners, broken)
+    exporters = _gather(manager, "register_exporters", "format", _exporter, owners, broken)
     return Plugins(tasks, models, metrics, exporters, owners, distributions, broken, manager)
 
 
@@ -121,39 +147,55 @@ def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
     if manager.has_plugin(name):
         other = manager.get_plugin(name)
         raise PluginError(f"Two plugins are called {name!r}: {_where(other)} and {_where(plugin)}. Rename one, or uninstall it.")
-    manager.register(plugin, name=name)
     try:
-        manager.check_pending()
+        manager.register(plugin, name=name)
     except pluggy.PluginValidationError as error:
         manager.unregister(plugin)
-        raise PluginError(f"{error} The hooks are: {', '.join(_hooks())}.") from None
+        raise PluginError(" ".join(str(error).split())) from None
+    strange = next((h.name for h in manager.get_hookcallers(plugin) or () if not h.has_spec()), None)
+    if strange is not None:
+        manager.unregister(plugin)
+        near = nearest(strange, _hooks(), most=1)
+        mend = f"Did you mean {near[0]}?" if near else f"The hooks are: {', '.join(_hooks())}."
+        raise PluginError(f"{_where(plugin)} implements {strange!r}, which is not a hook. {mend}")
 
 
 def _gather(
-    manager: pluggy.PluginManager, hook: str, card: type[Card], kind: str, owners: dict[str, str], broken: dict[str, str]
-) -> dict[str, Card]:
+    manager: pluggy.PluginManager, hook: str, kind: str, named: Callable[[Any], tuple[str, Found]], owners: dict[str, str], broken: dict[str, str]
+) -> dict[str, Found]:
     """Call `hook` plugin by plugin, so that each card's owner is known and one failure stays one plugin's."""
-    found: dict[str, Card] = {}
+    found: dict[str, Found] = {}
     for impl in getattr(manager.hook, hook).get_hookimpls():
         owner = impl.plugin_name
         if owner in broken:
             continue
         try:
-            cards = tuple(impl.function())
-            wrong = next((c for c in cards if not isinstance(c, card)), None)
-            if wrong is not None:
-                raise PluginError(f"{hook}() must return {card.__name__} cards, not {wrong!r}.")
+            cards = [named(given) for given in impl.function()]
         except Exception as error:
             broken[owner] = f"{hook}() failed: {type(error).__name__}: {error}"
             continue
-        for c in cards:
-            if c.name in found:
-                raise PluginError(
-                    f"Two plugins register the {kind} {c.name!r}: {owners[f'{kind} {c.name}']!r} and {owner!r}. Uninstall one, or rename its {kind}."
-                )
-            found[c.name] = c
-            owners[f"{kind} {c.name}"] = owner
+        for name, card in cards:
+            if name in found:
+                first = owners[f"{kind} {name}"]
+                raise PluginError(f"The {kind} {name!r} is registered twice, by the plugins {first!r} and {owner!r}. Uninstall one, or rename its {kind}.")
+            found[name] = card
+            owners[f"{kind} {name}"] = owner
     return dict(sorted(found.items()))
+
+
+def _card(kind: type[Card], given: object) -> tuple[str, Card]:
+    if not isinstance(given, kind):
+        raise TypeError(f"{given!r} is not a {kind.__name__} card")
+    return given.name, given
+
+
+def _exporter(given: object) -> tuple[str, Exporter]:
+    match given:
+        case (str(name), function) if callable(function) and name not in FORMATS:
+            return name, function
+        case (str(name), _) if name in FORMATS:
+            raise ValueError(f"the format {name!r} is genoboard's own")
+    raise TypeError(f"{given!r} is not a pair of a format's name and a function")
 
 
 def _find(kind: str, name: str, known: Mapping[str, Card], hint: str = "") -> Card:
@@ -170,21 +212,29 @@ def _where(plugin: object) -> str:
     return str(getattr(plugin, "__name__", None) or type(plugin).__qualname__)
 
 
+def _origin(point: metadata.EntryPoint) -> str:
+    return f"{point.value} of {point.dist.name} {point.dist.version}" if point.dist is not None else point.value
+
+
 def _dotted(text: str) -> str:
+    if text.endswith(".py"):
+        return f"For an estimator in a file, name its class too: {text}:Class."
     module, dot, name = text.rpartition(".")
     return f"For an estimator by its path, write {module}:{name}." if dot and name.isidentifier() else ""
 
 
-def _uninstalled(name: str, folder: Path | None) -> str:
-    """Say how to install a plugin that brings `name` and lies in `folder` uninstalled, or is an extra of genoboard."""
-    for project in sorted(folder.glob("*/pyproject.toml")) if folder else ():
+def _uninstalled(name: str, *folders: Path) -> str:
+    """Say how to install a plugin that brings `name` and lies in one of `folders` uninstalled, or is an extra of genoboard."""
+    for project in (p for f in folders for p in sorted(f.glob("*/pyproject.toml"))):
         try:
             points = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("entry-points", {}).get(GROUP, {})
         except (OSError, ValueError):
             continue
-        cards = [project.parent / str(module).replace(".", "/") / "__init__.py" for module in points.values()]
-        if name in (project.parent.name, *points) or any(f'"{name}"' in c.read_text(encoding="utf-8") for c in cards if c.is_file()):
-            return f"The plugin that brings it lies in {project.parent}, not installed: pip install -e {project.parent}"
+        home = project.parent
+        stems = [root / str(module).replace(".", "/") for module in points.values() for root in (home, home / "src")]
+        cards = [c for stem in stems for c in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")) if c.is_file()]
+        if name in (home.name, *points) or any(f'"{name}"' in c.read_text(encoding="utf-8") for c in cards):
+            return f"The plugin that brings it lies in {home}, not installed: pip install -e {shlex.quote(str(home))}"
     try:
         extras = metadata.metadata("genoboard").get_all("Provides-Extra") or []
     except metadata.PackageNotFoundError:

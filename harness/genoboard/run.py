@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import sandbox, workspace
 from .competition import Competition
-from .errors import ModelFailed, UnknownName
+from .errors import ModelFailed, UnknownName, UsageError
 from .isolation import Limits
 from .model import ModelSpec, parse_setting
 from .provenance import code_of
@@ -50,8 +51,11 @@ class Run:
 
     @property
     def plain_parameters(self) -> dict[str, Any]:
-        """The parameters as JSON values; what JSON cannot hold is told by its repr."""
-        found: dict[str, Any] = json.loads(json.dumps(dict(self.parameters), default=repr))
+        """The parameters as JSON values, an estimator object's own among them; what JSON cannot hold is told by its repr."""
+        ready = hasattr(self.estimator, "get_params") and not isinstance(self.estimator, type)
+        own = self.estimator.get_params() if ready else {}  # type: ignore[union-attr]
+        text = json.dumps({**own, **self.parameters}, default=lambda value: re.sub(r" at 0x[0-9a-f]+", "", repr(value)))
+        found: dict[str, Any] = json.loads(text, parse_constant=str)
         return found
 
     def is_control(self, competition: Competition) -> bool:
@@ -69,11 +73,16 @@ def prepare(competition: Competition, model: object, parameters: Mapping[str, An
         kind = model if isinstance(model, type) else type(model)
         spec, estimator = replace(competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}"), summary=repr(model)), model
     competition.takes(spec)
+    for key, value in (parameters or {}).items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise UsageError(f"Parameter {key} of {spec.name} is {value!r}, no JSON value. To run it with one, give the estimator itself as an object.") from None
     return Run(spec, spec.settings(parameters or {}), seed, limits or Limits(), estimator, **talk)
 
 
 def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]:
-    """Run one job per fold; raise `ModelFailed` at the first that gives no predictions."""
+    """Run one job per fold and return what came of each, up to the first that gives no predictions."""
     outcomes = []
     for number, fold in enumerate(run.progress(competition.folds, run.model.name), start=1):
         y = competition.data.rows["y"].iloc[fold.train]
@@ -85,18 +94,25 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
             competition.groups(fold.train), run.estimator,
         )  # fmt: skip
         outcome = sandbox.run(job, folder / workspace.LOG, folder / workspace.CURVES, run.stream, run.in_process)
-        if outcome.verdict != "ok":
-            where = f"fold {number} of {len(competition.folds)}: " if len(competition.folds) > 1 else ""
-            raise ModelFailed(outcome.verdict, where + outcome.reason)
-        assert outcome.predictions is not None
         if outcome.labels_only and competition.metrics[0].reads == "probabilities":
-            raise ModelFailed("failed", f"{run.model.name} has no predict_proba, and {competition.metrics[0].name} needs probabilities: wrap it in CalibratedClassifierCV.")
+            reason = f"{run.model.name} has no predict_proba, and {competition.metrics[0].name} needs probabilities: wrap it in CalibratedClassifierCV."
+            outcome = replace(outcome, verdict="failed", reason=reason, labels_only=False)
+        if outcome.verdict != "ok" and len(competition.folds) > 1:
+            outcome = replace(outcome, reason=f"fold {number} of {len(competition.folds)}: {outcome.reason}")
         outcomes.append(outcome)
+        if outcome.verdict != "ok":
+            break
     return outcomes
 
 
 def union(competition: Competition, outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
-    """Return the folds' predictions in the order of the submission's ids, a zero for every class that a fold did not train on."""
+    """Return the folds' predictions in the order of the submission's ids, a zero for every class that a fold did not train on.
+
+    Raise `ModelFailed` where one of them has none.
+    """
+    for outcome in outcomes:
+        if outcome.verdict != "ok":
+            raise ModelFailed(outcome.verdict, outcome.reason)
     columns = list(competition.form.classes) or [competition.task.classes[1] if competition.task.target == "binary" else "prediction"]
     frames = [o.predictions.reindex(columns=columns, fill_value=0.0) for o in outcomes if o.predictions is not None]
     values = pd.concat(frames).reindex(competition.data.rows.index[competition.test]).to_numpy(dtype=np.float64)
@@ -105,7 +121,8 @@ def union(competition: Competition, outcomes: Sequence[Outcome]) -> NDArray[np.f
 
 def code(competition: Competition, run: Run) -> Code:
     """Return where the model's code came from."""
-    owner = competition.plugins.owners.get(f"model {run.model.name}", "") if run.model.name in competition.plugins.models else ""
+    registered = competition.plugins.models.get(run.model.name) == run.model
+    owner = competition.plugins.owners[f"model {run.model.name}"] if registered else ""
     return code_of(run.model, owner, competition.plugins.distributions.get(owner))
 
 

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.machinery import PathFinder
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from .isolation import Limits, peak_memory
 from .model import ModelSpec
 
 Stream = Callable[[str], None]
+# seconds that a child which has answered is given to end; a thread that it left running would hold it for ever
+GRACE = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: `predictions` only where `verdict` is ``ok`` (one row per test row, by id)."""
+    """What came of a job: `predictions` only where `verdict` is ``ok`` (one row per test row, by id).
+
+    `seconds_fit` of any other verdict is the time until the job's end.
+    """
 
     verdict: Verdict
     reason: str
@@ -76,7 +83,7 @@ def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_proc
         if in_process:
             told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
             worker.work(folder, told, lambda: table.write(job.X_test, folder / "test"))
-            ending = _Ending(0, None, 0)
+            ending = _Ending(0, False, 0, 0.0, 0)
         else:
             ending = _supervise(job, folder, log, stream)
         if (folder / "run" / "metrics.jsonl").exists():
@@ -89,18 +96,20 @@ def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_proc
 
 @dataclass(frozen=True)
 class _Ending:
+    """How the child went; `said_from` is where its part of the log begins."""
+
     status: int
-    overrun: str | None
+    overrun: bool
     peak: int
+    seconds: float
+    said_from: int
 
 
 def _lay_out(job: Job, folder: Path) -> None:
     target = job.model.target
     place, _, name = target.rpartition(":")
     if job.estimator is not None:
-        import cloudpickle
-
-        (folder / "estimator.pkl").write_bytes(cloudpickle.dumps(job.estimator))
+        (folder / "estimator.pkl").write_bytes(_pickled(job.estimator))
         target = f"{folder / 'estimator.pkl'}:"
     elif place.endswith(".py"):
         # a copy: what is hashed, run and recorded is one and the same file
@@ -116,7 +125,8 @@ def _lay_out(job: Job, folder: Path) -> None:
         "threads": job.limits.threads,
         "seconds": job.limits.seconds,
         "memory": job.limits.memory,
-        "folder": os.getcwd(),
+        "path": [os.path.abspath(p) for p in (*sys.path, "")],
+        "parent": os.getpid(),
     }
     (folder / "job.json").write_text(json.dumps(told), encoding="utf-8")
     (folder / "scratch").mkdir()
@@ -126,19 +136,47 @@ def _lay_out(job: Job, folder: Path) -> None:
         np.save(folder / "groups.npy", job.groups, allow_pickle=False)
 
 
+def _pickled(estimator: object) -> bytes:
+    """Pickle an estimator, by value what is defined in a module that only this process has (a test's, say, which pytest loads from its file)."""
+    import cloudpickle
+
+    parts = estimator.get_params().values() if hasattr(estimator, "get_params") and not isinstance(estimator, type) else ()
+    names = {getattr(part, "__module__", None) for part in (estimator, *parts)}
+    own = [sys.modules[n] for n in names if n in sys.modules and n not in sys.builtin_module_names and n != "__main__" and not _importable(n)]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        pickled: bytes = cloudpickle.dumps(estimator)
+    finally:
+        for module in own:
+            cloudpickle.unregister_pickle_by_value(module)
+    return pickled
+
+
+def _importable(module: str) -> bool:
+    path: Sequence[str] | None = [*sys.path, os.getcwd()]
+    for name in accumulate(module.split("."), "{}.{}".format):
+        spec = PathFinder.find_spec(name, path)
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations
+    return True
+
+
 def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _Ending:
     """Start the child, hand over the test features when it has fitted, and see to it that nothing of it is left."""
     hear, tell = os.pipe()
     environment = {**os.environ, **job.limits.environment(), "PYTHONHASHSEED": "0", "TMPDIR": str(folder / "scratch")}
     with log.open("ab") as out, log.open("rb") as tail:
-        tail.seek(0, os.SEEK_END)
+        said_from, start = tail.seek(0, os.SEEK_END), time.monotonic()
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "genoboard.worker", str(folder), str(tell)],
+            # unbuffered: what it printed is in the log even if it is killed; faulthandler: a crash tells where it was
+            [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "genoboard.worker", str(folder), str(tell)],
             stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, cwd=folder / "scratch", env=environment,
             pass_fds=(tell,), start_new_session=True,
         )  # fmt: skip
         os.close(tell)
-        deadline, peak, overrun = time.monotonic() + job.limits.seconds, 0, None
+        deadline, peak, overrun = start + job.limits.seconds, 0, False
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(hear, selectors.EVENT_READ)
@@ -148,7 +186,7 @@ def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _End
                     if stream is not None:
                         stream(tail.read().decode(errors="replace"))
                     if ready:
-                        if not os.read(hear, 64):
+                        if os.read(hear, 64) != worker.FITTED:
                             break
                         table.write(job.X_test, folder / "test")
                         assert child.stdin is not None
@@ -158,11 +196,10 @@ def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _End
                     if child.poll() is not None:
                         break
                     if time.monotonic() > deadline:
-                        overrun = "timeout"
+                        overrun = True
                         break
-            # the pipe closes a moment before the child is gone
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=0 if overrun else max(0.1, deadline - time.monotonic()))
+                child.wait(timeout=0 if overrun else GRACE)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -173,39 +210,43 @@ def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _End
                     child.stdin.close()
             if stream is not None:
                 stream(tail.read().decode(errors="replace"))
-    return _Ending(status, overrun, peak)
+    return _Ending(status, overrun, peak, time.monotonic() - start, said_from)
 
 
 def _read_outcome(folder: Path, job: Job, ending: _Ending, log: Path) -> Outcome:
     if ending.overrun:
-        return Outcome("timeout", f"it was still running after {job.limits.seconds:g} s; allow more with --timeout", peak_memory=ending.peak)
+        return _without(ending, "timeout", f"it was still running after {job.limits.seconds:g} s; allow more with --timeout")
     done = folder / "done.json"
     if not done.exists():
         return _crash(ending, job, log)
     said = json.loads(done.read_text(encoding="utf-8"))
     peak = max(ending.peak, said["peak_memory"])
-    if said["verdict"] == "memory":
-        return Outcome("memory", f"{said['reason']}; {_allow_more(job)}", peak_memory=peak)
     if said["verdict"] != "ok":
-        return Outcome(said["verdict"], said["reason"], peak_memory=peak)
-    tables = {p.stem: pd.read_csv(p) for p in sorted((folder / "artifacts").glob("*.csv"))}
+        more = f"; {_allow_more(job)}" if said["verdict"] == "memory" else ""
+        return _without(replace(ending, peak=peak), said["verdict"], said["reason"] + more)
+    # as text: a gene called NA stays one
+    tables = {p.stem: pd.read_csv(p, dtype="str", keep_default_na=False) for p in sorted((folder / "artifacts").glob("*.csv"))}
     return Outcome(
         "ok", "", pd.read_parquet(folder / "predictions.parquet"), said["seconds_fit"], said["seconds_predict"], peak,
         said["labels_only"], said["versions"], tables,
     )  # fmt: skip
 
 
+def _without(ending: _Ending, verdict: str, reason: str) -> Outcome:
+    return Outcome(verdict, reason, seconds_fit=ending.seconds, peak_memory=ending.peak)
+
+
 def _crash(ending: _Ending, job: Job, log: Path) -> Outcome:
     """Tell running out of memory from any other death: C++ libraries abort when an allocation is refused."""
     with log.open("rb") as out:
-        out.seek(max(0, log.stat().st_size - 4096))
+        out.seek(max(ending.said_from, log.stat().st_size - (1 << 16)))
         last = out.read().decode(errors="replace")
     starved = any(sign in last for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Unable to allocate", "can't start new thread"))
     if starved or (job.limits.memory is not None and ending.peak > 0.9 * job.limits.memory):
-        return Outcome("memory", f"an allocation was refused; {_allow_more(job)}", peak_memory=ending.peak)
+        return _without(ending, "memory", f"an allocation was refused; {_allow_more(job)}")
     how = f"exit status {ending.status}" if ending.status >= 0 else signal.Signals(-ending.status).name
     hint = "; the kernel kills so when the machine runs out of memory" if ending.status == -signal.SIGKILL else ""
-    return Outcome("crashed", f"its process ended with {how} before it had answered{hint}", peak_memory=ending.peak)
+    return _without(ending, "crashed", f"its process ended with {how} before it had answered{hint}")
 
 
 def _allow_more(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -93,15 +94,14 @@ def write(path: Path, form: Form, prediction: NDArray[np.float64], ids: Sequence
     ids : (n,), the ids of the rows, in any order.
     """
     values = np.asarray(prediction, np.float64).reshape(len(ids), len(form.columns))
-    names = (form.id_column, *form.columns)
-    table = pa.Table.from_arrays([pa.array(ids, pa.string()), *(pa.array(v) for v in values.T)], names=[str(i) for i in range(len(names))])
-    header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(names)
+    columns = [pa.array(ids, pa.string()), *(pa.array(v) for v in values.T)]
+    header = [pa.array([name]) for name in (form.id_column, *form.columns)]
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with unfinished.open("xb") as out:
-            out.write(header.getvalue().encode())
-            pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed"))
+            for part in (header, columns):  # the header as a row: Arrow would quote all names
+                table = pa.Table.from_arrays(part, names=[str(i) for i in range(len(part))])
+                pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed"))
             out.flush()
             os.fsync(out.fileno())
         os.replace(unfinished, path)
@@ -263,6 +263,8 @@ class _Screened(io.RawIOBase):
         self.line = lines[lines.rfind(b"\n") + 1 :] if block else b""
         # A window without a line's end: maybe a cell longer than the csv module takes.
         self.odd |= self.most < 0 or any(lines.find(b"\n", i, i + WINDOW) < 0 for i in range(0, len(lines) - WINDOW, WINDOW))
+        # Arrow drops a byte order mark from the front of what it is given, which here is the first row, not the header.
+        self.odd |= lines.startswith(codecs.BOM_UTF8)
         self.odd |= b'"' in lines and PLAIN_QUOTES.fullmatch(lines[: len(lines) - len(self.line)]) is None
         return b"" if self.odd else block
 

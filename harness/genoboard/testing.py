@@ -92,7 +92,7 @@ def _model(card: ModelSpec, estimator: object | None) -> Iterator[Finding]:
         return
     X, y = _cohort(card)
     first = _try(card, estimator, X, y, X)
-    yield _finding("it fits and predicts in the worker", first.verdict == "ok", f"{first.verdict}: {first.reason}.")
+    yield _finding("it fits and predicts in the worker", first.verdict == "ok", _said(first))
     if first.verdict != "ok":
         return
     assert first.predictions is not None
@@ -103,12 +103,12 @@ def _model(card: ModelSpec, estimator: object | None) -> Iterator[Finding]:
     again = _try(card, estimator, X, y, X)
     yield _finding("the same seed gives the same predictions, bit for bit", _same(first, again), "Take the seed from random_state, or from run.seed in fit(X, y, run=...).")
     one = _try(card, estimator, X, y, X.iloc[:1])
-    yield _finding("it predicts a single row", one.verdict == "ok", f"{one.verdict}: {one.reason}.")
+    yield _finding("it predicts a single row", one.verdict == "ok", _said(one))
     alike = one.predictions is not None and np.allclose(one.predictions.to_numpy(), values[:1], rtol=1e-5, atol=1e-7)
     if one.verdict == "ok":
         yield _finding("a row's prediction does not depend on the rows beside it", alike, "It differs when the row is asked alone: fit every statistic in fit, none in predict.")
     wide = _try(card, estimator, X.iloc[:30], np.arange(30) % 3 if y.dtype == np.int64 else y[:30], X.iloc[30:40])
-    yield _finding("it fits fewer rows than features", wide.verdict == "ok", f"{wide.verdict}: {wide.reason}.")
+    yield _finding("it fits fewer rows than features", wide.verdict == "ok", _said(wide))
 
 
 def _cohort(card: ModelSpec) -> tuple[pd.DataFrame, Any]:
@@ -131,6 +131,10 @@ def _try(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any, tes
     job = Job(card, card.settings({}), X, y, test, classes, kind, 0, Limits(SECONDS), np.arange(len(X), dtype=np.int64) // 3, estimator)
     with tempfile.TemporaryDirectory(prefix="genoboard-check-") as folder:
         return sandbox.run(job, Path(folder) / "log.txt", Path(folder) / "metrics.jsonl")
+
+
+def _said(outcome: Outcome) -> str:
+    return f"{outcome.verdict}: {outcome.reason.rstrip('.')}."
 
 
 def _same(a: Outcome, b: Outcome) -> bool:

@@ -19,7 +19,12 @@ from .errors import ModelFailed
 from .isolation import Limits, die_with_parent, peak_memory
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+
+FITTED = b"fitted\n"
+ANSWERED = b"answered\n"
 
 
 def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None:
@@ -28,7 +33,6 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     `fitted` returns when the test features lie in the job folder: they are not there while the model is fitted.
     """
     import numpy as np
-    import pandas as pd
 
     from . import table
     from .model import RunContext
@@ -56,19 +60,21 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     predictions, labels_only = predict(model, test, classes)
     seconds_predict = time.perf_counter() - start
     predictions.to_parquet(job / "predictions.parquet")
-    for name, frame in artifacts(model).items():
-        (job / "artifacts").mkdir(exist_ok=True)
-        pd.DataFrame(frame).to_csv(job / "artifacts" / f"{name}.csv", index=False)
+    save_artifacts(model, job / "artifacts")
     answer(job, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, labels_only=labels_only, versions=versions())
 
 
 def build(told: Mapping[str, Any]) -> Any:
-    """Return the unfitted model with its parameters, and the run's seed and threads wherever it has a place for them."""
+    """Return the unfitted model with its parameters, and the run's seed and threads wherever it has a place for them.
+
+    A ``random_state`` that somebody set in an estimator object stays; threads are the run's to give.
+    """
     parameters: dict[str, Any] = dict(told["parameters"])
     flat = {k: v for k, v in parameters.items() if "__" not in k}
     nested = {k: v for k, v in parameters.items() if "__" in k}
     made = resolve(told["model"])
-    if callable(made) and (inspect.isclass(made) or not hasattr(made, "fit")):
+    blank = callable(made) and (inspect.isclass(made) or not hasattr(made, "fit"))
+    if blank:
         model = made(**flat)
     else:
         model, nested = made, parameters
@@ -77,9 +83,9 @@ def build(told: Mapping[str, Any]) -> Any:
     if nested:
         model.set_params(**nested)
     if hasattr(model, "get_params") and hasattr(model, "set_params"):
-        places = model.get_params(deep=True)
-        seeds = {k: told["seed"] for k in places if k.rpartition("__")[2] in ("random_state", "random_seed") and k not in parameters}
-        threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in ("n_jobs", "thread_count") and k not in parameters}
+        places = {k: v for k, v in model.get_params(deep=True).items() if k not in parameters}
+        threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in ("n_jobs", "thread_count")}
+        seeds = {k: told["seed"] for k, v in places.items() if k.rpartition("__")[2] in ("random_state", "random_seed") and (blank or v is None)}
         if seeds or threads:
             model.set_params(**seeds, **threads)
     return model
@@ -96,13 +102,14 @@ def resolve(target: str) -> Any:
         spec = importlib.util.spec_from_file_location(Path(place).stem, place)
         assert spec is not None and spec.loader is not None, place
         module = importlib.util.module_from_spec(spec)
-        # registered, so that classes defined there can be pickled by joblib's processes
+        # registered and on the path, so that joblib's processes find what is pickled of it
         sys.modules[spec.name] = module
+        sys.path.insert(0, str(Path(place).parent))
         spec.loader.exec_module(module)
     else:
         module = importlib.import_module(place)
     if not hasattr(module, name):
-        raise ModelFailed("failed", f"{place} has no {name}.")
+        raise ModelFailed("failed", f"{Path(place).name} has no {name}.")
     return getattr(module, name)
 
 
@@ -134,18 +141,26 @@ def predict(model: Any, X: pd.DataFrame, classes: tuple[str, ...]) -> tuple[pd.D
         return pd.DataFrame({"prediction": values[:, 0]}, index=X.index), False
     if hasattr(model, "predict_proba"):
         probability = np.asarray(model.predict_proba(X), dtype=np.float64)
-        codes = np.asarray(getattr(model, "classes_", np.arange(len(classes))), dtype=np.int64)
+        codes = as_codes(getattr(model, "classes_", range(len(classes))), len(classes), "classes_ holds")
         expect_shape(probability, (len(X), len(codes)), "predict_proba")
         frame = pd.DataFrame(0.0, index=X.index, columns=list(classes))
         frame[[classes[c] for c in codes]] = probability
         return frame, False
     labels = np.asarray(model.predict(X)).reshape(-1)
     expect_shape(labels, (len(X),), "predict")
-    codes = labels.astype(np.int64)
-    wrong = np.flatnonzero((codes != labels) | (codes < 0) | (codes >= len(classes)))
-    if len(wrong):
-        raise ModelFailed("invalid", f"predict() gave {labels[wrong[0]]!r} for row {wrong[0] + 1}, which is not one of the class codes 0..{len(classes) - 1}.")
+    codes = as_codes(labels, len(classes), "predict() gave")
     return pd.DataFrame(np.eye(len(classes))[codes], index=X.index, columns=list(classes)), True
+
+
+def as_codes(values: Any, k: int, said: str) -> NDArray[np.int64]:
+    """Return class codes as int64; raise `ModelFailed` at the first value that is none of 0..k-1."""
+    import numpy as np
+
+    values = np.asarray(values).tolist()
+    wrong = next((i for i, v in enumerate(values) if v not in range(k)), None)
+    if wrong is not None:
+        raise ModelFailed("invalid", f"{said} {values[wrong]!r} at place {wrong + 1}, which is not one of the class codes 0..{k - 1}.")
+    return np.array(values, dtype=np.int64)
 
 
 def expect_shape(values: Any, shape: tuple[int, ...], method: str) -> None:
@@ -154,15 +169,18 @@ def expect_shape(values: Any, shape: tuple[int, ...], method: str) -> None:
         raise ModelFailed("invalid", f"{method}() returned an array of shape {values.shape}; {shape} was expected.")
 
 
-def artifacts(model: Any) -> Mapping[str, Any]:
-    """Return the model's own tables; their failure costs a line in the log, never the run."""
-    if not hasattr(model, "artifacts"):
-        return {}
+def save_artifacts(model: Any, folder: Path) -> None:
+    """Write the model's own tables; their failure costs some lines in the log, never the run."""
+    import pandas as pd
+
     try:
-        return dict(model.artifacts())
+        for name, table in (model.artifacts() if hasattr(model, "artifacts") else {}).items():
+            frame = pd.DataFrame(table)
+            folder.mkdir(exist_ok=True)
+            if len(frame.columns):
+                frame.to_csv(folder / f"{name}.csv", index=False)
     except Exception:
         traceback.print_exc()
-        return {}
 
 
 def seed_everything(seed: int) -> None:
@@ -198,14 +216,18 @@ def main(job: Path, events: int) -> int:
     """Do the job in `job`; `events` is a file descriptor on which the parent waits. Return the exit status."""
     told = json.loads((job / "job.json").read_text(encoding="utf-8"))
     limits = Limits(told["seconds"], told["memory"], told["threads"])
-    die_with_parent()
+    die_with_parent(told["parent"])
     os.set_inheritable(events, False)
+    # stdin is where the harness answers; a model that asks its user something gets no answer, at once
+    answers = os.dup(0)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     limits.apply()
-    sys.path.append(told["folder"])
+    sys.path += [p for p in told["path"] if p not in sys.path]
 
     def fitted() -> None:
-        os.write(events, b"fitted\n")
-        if not sys.stdin.readline():
+        os.write(events, FITTED)
+        if not os.read(answers, 64):
             os._exit(1)
 
     try:
@@ -220,8 +242,11 @@ def main(job: Path, events: int) -> int:
         return 1
     except BaseException as error:
         traceback.print_exc()
-        answer(job, "failed", f"{type(error).__name__}: {error}")
+        answer(job, "failed", traceback.format_exception_only(error)[-1].strip())
         return 1
+    finally:
+        # what else it does, or leaves running, is not waited for long
+        os.write(events, ANSWERED)
     return 0
 
 

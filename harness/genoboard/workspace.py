@@ -55,6 +55,10 @@ class Workspace:
         """The submission folder of an entry."""
         return self.submissions(task) / entry_id
 
+    def records(self) -> list[Path]:
+        """The ``run.json`` of every entry of every task, in the order of their folders' names."""
+        return sorted(p for p in (self.root / "submissions").glob(f"*/*/{RECORD}") if not p.parent.name.startswith("."))
+
     def new_id(self, name: str, when: datetime | None = None) -> str:
         """Return a fresh folder name, ``<when>-<name>-<4 random hex digits>``; two runs in one second differ."""
         stamp = (when or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
@@ -90,8 +94,8 @@ def cache() -> Path:
 
 
 def slug(name: str) -> str:
-    """Return `name` as a folder name: letters, digits, dot and hyphen, at most 60 of them."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:60] or "entry"
+    """Return `name` as a folder name: letters, digits, dot, hyphen and underscore, at most 60 of them."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:60] or "entry"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from genoboard import DataError
 from numpy.typing import NDArray
 
 from .samples import require_once
+
+Convert = Callable[[NDArray[np.float64]], NDArray[np.float32]]
 
 MAGIC = b"#1.2"
 # A block's cells and their positions stay in the processor's cache.
@@ -35,7 +37,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Gct:
-    """`values`, float32 (genes, samples), as the file has them; gene ids and symbols (the columns Name and Description)."""
+    """`values`, float32 (genes, samples); gene ids and symbols (the columns Name and Description)."""
 
     values: NDArray[np.float32]
     genes: list[str]
@@ -65,8 +67,10 @@ def check_length(path: Path) -> None:
             _expect_genes(header, sum(block.count(b"\n") for block in blocks))
 
 
-def read_columns(path: Path, samples: Sequence[str]) -> Gct:
+def read_columns(path: Path, samples: Sequence[str], convert: Convert = np.float32) -> Gct:
     """Read the columns of these samples, in this order; no other number is ever held or even parsed.
+
+    `convert` turns the numbers of some lines, float64, into what is kept of them, float32.
 
     Raises
     ------
@@ -93,7 +97,7 @@ def read_columns(path: Path, samples: Sequence[str]) -> Gct:
                 block = _Block(header, text, there)
                 there += block.lines
                 if there <= header.genes:
-                    values[there - block.lines : there, order] = block.numbers(columns[order])
+                    values[there - block.lines : there, order] = convert(block.numbers(columns[order]))
                     genes += block.names(0)
                     symbols += block.names(1)
         _expect_genes(header, there)
@@ -121,8 +125,8 @@ class _Block:
         starts = np.concatenate([[0], self.ends[:-1, -1] + 1]) if column == 0 else self.ends[:, column - 1] + 1
         return [self.text[a:b].decode("utf-8", "replace") for a, b in zip(starts.tolist(), self.ends[:, column].tolist(), strict=True)]
 
-    def numbers(self, columns: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return these columns (ascending), float32 (lines, columns).
+    def numbers(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return these columns (ascending), float64 (lines, columns).
 
         Arrow sees one array of strings in the block's own bytes: the wanted cells and the gaps between them in turn, the gaps
         marked null. So nothing is split or copied, and only what is wanted is parsed.
@@ -134,10 +138,10 @@ class _Block:
         every_other = pa.py_buffer(b"\x55" * (count // 8 + 1))
         cells = pa.Array.from_buffers(pa.string(), count, [every_other, pa.py_buffer(offsets), pa.py_buffer(self.text)])
         try:
-            parsed = cells.cast(pa.float32())
+            parsed = cells.cast(pa.float64())
         except pa.ArrowInvalid as error:
             raise self._wrong_cell(cells, columns) from error
-        values = np.frombuffer(parsed.buffers()[1], dtype=np.float32)[:count:2].reshape(self.lines, len(columns))
+        values = np.frombuffer(parsed.buffers()[1], dtype=np.float64)[:count:2].reshape(self.lines, len(columns))
         # NaN passes through min and max, and fails either comparison.
         if not (values.min() >= 0 and values.max() < np.inf):
             raise self._wrong_cell(cells, columns)
@@ -147,7 +151,7 @@ class _Block:
         for i in range(0, len(cells), 2):
             line, k = divmod(i // 2, len(columns))
             try:
-                value = cells[i : i + 1].cast(pa.float32())[0].as_py()
+                value = cells[i : i + 1].cast(pa.float64())[0].as_py()
                 fault = "is below 0" if value < 0 else "is not a finite number"
                 if 0 <= value < np.inf:
                     continue

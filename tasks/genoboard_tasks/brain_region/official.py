@@ -7,8 +7,10 @@ import gzip
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from genoboard import DataError, Dataset
+from numpy.typing import NDArray
 
 from . import genes, units
 from .gct import check_length, is_gct, read_columns, read_header
@@ -40,12 +42,18 @@ def read_official(path: Path, tell: Callable[[str], None]) -> Dataset:
     if subjects is None:
         notes.append("There is no SubjectPhenotypes file: donors are taken from the sample ids, unchecked.")
     else:
-        require_known(sorted(set(donor)), _table(subjects, ("SUBJID",), ()).index, f"the donors of {gct.name}", subjects.name)
+        require_known(sorted(set(donor)), _table(subjects, ("SUBJID",), ()).index, gct.name, subjects.name, "donor")
     tell(notes[0])
-    read = read_columns(gct, list(region.index))
-    if units.recognised(read.values) == "counts":
-        raise DataError(f"{gct} holds read counts: all values are whole numbers, up to {read.values.max():g}. Give GTEx's gene_tpm file.")
-    units.log_in_place(read.values)
+    all_whole = True
+
+    def log(tpm: NDArray[np.float64]) -> NDArray[np.float32]:
+        nonlocal all_whole
+        all_whole = all_whole and units.whole(tpm)
+        return units.log2_plus_one(tpm)
+
+    read = read_columns(gct, list(region.index), log)
+    if all_whole and read.values.max() > 10:
+        raise DataError(f"{gct} holds read counts: all of its values are whole numbers, up to thousands. Give GTEx's gene_tpm file.")
     # The transpose of (genes, samples) is laid out as pandas lays out columns: nothing is copied.
     X = pd.DataFrame(read.values.T, index=region.index, columns=pd.Index(read.genes, dtype="str", name="gene_id"), copy=False)
     return Dataset(

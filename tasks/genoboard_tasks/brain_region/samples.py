@@ -22,12 +22,12 @@ def require_once(ids: Sequence[str], what: str, where: str) -> None:
         raise DataError(f"{where}: {what} {_some(often)} occurs more than once. Every {what} may occur once; remove the others.")
 
 
-def require_known(ids: Collection[str], known: Collection[str], here: str, there: str) -> None:
+def require_known(ids: Collection[str], known: Collection[str], here: str, there: str, what: str = "sample") -> None:
     """Raise `DataError` where an id found `here` is not `there`."""
     known = set(known)
     lost = [i for i in ids if i not in known]
     if lost:
-        raise DataError(f"{len(lost)} of {len(ids)} samples of {here} are not in {there}: {_some(lost)}. Both must name the same samples.")
+        raise DataError(f"{len(lost)} of {len(ids)} {what}s of {here} are not in {there}: {_some(lost)}. Both must name the same {what}s.")
 
 
 def _some(ids: Sequence[str], most: int = 3) -> str:

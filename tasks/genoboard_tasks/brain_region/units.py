@@ -35,7 +35,7 @@ def recognised(values: NDArray[np.float32]) -> Unit:
     return "TPM" if top >= LOG_LIMIT or whole(values) else "log2(TPM+1)"
 
 
-def whole(values: NDArray[np.float32]) -> bool:
+def whole(values: NDArray[Any]) -> bool:
     """Tell whether there are only whole numbers."""
     return all(bool((part == np.rint(part)).all()) for part in _parts(values))
 
@@ -69,5 +69,5 @@ def log2_plus_one(values: NDArray[Any]) -> NDArray[np.float32]:
     return (np.rint(np.log2(values.astype(np.float64) + 1.0) * 1e5) / 1e5).astype(np.float32)
 
 
-def _parts(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
     return [values[i : i + ROWS_AT_ONCE] for i in range(0, len(values), ROWS_AT_ONCE)]
