@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import genoboard_tasks
 import numpy as np
 import pandas as pd
 import pytest
+
+import genoboard_tasks
 from genoboard import Dataset
 from genoboard.splits import Fold, deal
 from genoboard_tasks.brain_region import CONTROLS, TASK, demo, genes, technical

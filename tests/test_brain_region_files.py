@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from genoboard import DataError, Dataset
 from genoboard_tasks.brain_region import units
 from genoboard_tasks.brain_region.reader import read
 from genoboard_tasks.brain_region.regions import REGIONS
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 Write = Callable[..., Path]
 

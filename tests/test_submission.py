@@ -168,7 +168,7 @@ def test_parquet_ids_are_text_and_whole_numbers_their_decimal_text(tmp_path: Pat
 
 
 def test_a_file_of_many_blocks_is_read_alike_by_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    n = 40_000
+    n = 50_000
     ids = [f"sample,{i}" if i % 3 else f"s{i}" for i in range(n)]
     form = Form(ids, "id", "region", CLASSES)
     expected = np.random.default_rng(0).dirichlet([1, 1], n)
@@ -623,9 +623,17 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["predictions.csv"]
 
 
+def test_a_plain_file_is_written_plainly(tmp_path: Path) -> None:
+    write(tmp_path / "p.csv", FORM, np.array([[0.1, 0.9], [1 / 3, 2 / 3], [1, 0]]), ["c", "a", "b"])
+    assert (tmp_path / "p.csv").read_text() == "id,Amygdala,Cortex\nc,0.1,0.9\na,0.3333333333333333,0.6666666666666666\nb,1,0\n"
+    write(tmp_path / "p.csv", VALUES, np.array([1.5, -2]), ["x,y", "z"])
+    assert (tmp_path / "p.csv").read_text() == 'id,dose\n"x,y",1.5\n"z",-2\n'
+
+
 def test_predictions_of_another_shape_are_a_bug(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="reshape"):
-        write(tmp_path / "p.csv", FORM, np.zeros((3, 3)), ["a", "b", "c"])
+    for form, prediction in ((FORM, np.zeros((2, 3))), (FORM, np.zeros(6)), (VALUES, np.zeros((3, 1)))):
+        with pytest.raises(ValueError, match="the predictions have shape"):
+            write(tmp_path / "p.csv", form, prediction, ["a", "b", "c"])
     assert not (tmp_path / "p.csv").exists()
 
 
@@ -650,6 +658,10 @@ def test_columns_of_parquet_are_read_as_text(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     pq.write_table(pa.table({"id": [7, 8], "x": pa.array([0.1, None], pa.float32()), "label": ["a", ""]}), path)
     assert read_columns(path).to_pydict() == {"id": ["7", "8"], "x": [repr(float(np.float32(0.1))), ""], "label": ["a", ""]}
+    for table, said in ((pa.table({"id": ["a"]}), "a single column"), (pa.table({"id": [], "x": []}), "a header but no rows")):
+        pq.write_table(table, path)
+        with pytest.raises(InvalidSubmission, match=said):
+            read_columns(path)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def text(plugins: Plugins, told: dict[str, Any], form: str) -> str:
     if form in plugins.exporters:
         return plugins.exporters[form](told)
     if form == "json":
-        return json.dumps(told, indent=1) + "\n"
+        return export.json(told)
     if form == "csv":
         return export.csv(told)
     shown = [m for m in told["directions"] if "[" not in m]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from . import __version__
-from .errors import GenoboardError, UsageError
+from .errors import GenoboardError, InvalidSubmission, UsageError
 
 if TYPE_CHECKING:
     from genoboard_leaderboard.entry import Entry
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Quantity(click.ParamType[float]):
-    """A number with a unit: ``8G`` or ``8192`` (MB), ``2h`` or ``7200`` (s)."""
+    """A number with a unit: ``8G`` or ``8192`` (MB), ``2h`` or ``7200`` (s); `examples` are shown to whoever writes another thing."""
 
-    def __init__(self, name: str, units: dict[str, float], bare: str) -> None:
-        self.name, self.units, self.bare = name, units, bare
+    def __init__(self, name: str, units: dict[str, float], bare: str, examples: str) -> None:
+        self.name, self.units, self.bare, self.examples = name, units, bare, examples
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the value in bytes or seconds."""
@@ -36,12 +39,13 @@ class Quantity(click.ParamType[float]):
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(value))
         unit = (match[2].lower() or self.bare) if match else ""
         if match is None or unit not in self.units:
-            self.fail(f"{value!r} is not a {self.name}: write a number and one of {', '.join(self.units)}.", param, ctx)
+            self.fail(f"{value!r} is not a {self.name}. Write for example {self.examples}.", param, ctx)
         return float(match[1]) * self.units[unit]
 
 
-MEMORY = Quantity("memory size", {u + b: 2.0**p for u, p in (("k", 10), ("m", 20), ("g", 30), ("t", 40)) for b in ("", "b")}, "m")
-DURATION = Quantity("duration", {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}, "s")
+MEMORY = Quantity("memory size", {u + b: 2.0**p for u, p in (("k", 10), ("m", 20), ("g", 30), ("t", 40)) for b in ("", "b")}, "m",
+                  "8G, 512M or 8192 (MB)")  # fmt: skip
+DURATION = Quantity("duration", {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}, "s", "2h, 90m or 7200 (seconds)")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 split_option = click.option("--split", metavar="S", help="The split; the task's first one by default.")
 data_option = click.option("--data", "data_name", metavar="NAME", help="The dataset; what `data TASK --use` chose here, else demo.")
@@ -53,7 +57,7 @@ class Face(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return our own command, else a plugin's."""
         if super().get_command(ctx, cmd_name) is None:
-            _plugins().manager.hook.register_commands(cli=self)
+            _plugins().add_commands(self)
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
@@ -86,28 +90,46 @@ def main() -> None:
 
     try:
         cli(standalone_mode=False)
+        sys.stdout.flush()
     except (GenoboardError, LeaderboardError) as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
-        else:
-            print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        _fail(error, str(error), 2 if isinstance(error, UsageError) else 1)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        if not _wants_json():
+            error.show()
+            sys.exit(error.exit_code)
+        _fail(error, error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         print("Stopped.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        # whoever read our output has enough of it; Python would try once more to write it when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(error, f"{error.filename}: {error.strerror}. Check that the path is right, that you may write there, and that the disk has room.", 1)
+
+
+def _fail(error: Exception, message: str, status: int) -> NoReturn:
+    """Print the error, as JSON where that was asked for, and exit."""
+    if _wants_json():
+        _print_json({"error": type(error).__name__, "message": message, **({"problems": error.problems} if isinstance(error, InvalidSubmission) else {})})
+    else:
+        print(f"Error: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _wants_json() -> bool:
+    # the words themselves: they may be such that click could make nothing of them
+    return any(w in ("--json", "--format=json") for w in sys.argv) or ("--format", "json") in pairwise(sys.argv)
 
 
 @cli.command("list")
 @click.argument("what", type=click.Choice(["tasks", "models", "metrics"]), required=False)
 @as_json
 def list_(what: str | None, as_json: bool) -> None:
-    """List tasks, models and metrics, and plugins that could not be loaded."""
+    """List tasks, models, metrics, and broken plugins."""
     plugins = _plugins()
     owner = plugins.owners.get
     listing: dict[str, list[dict[str, Any]]] = {
@@ -156,30 +178,36 @@ def data(workspace: str | None, task: str, folder: Path | None, download: bool, 
     """Show, ingest, describe or export a task's datasets."""
     from . import datasheet
 
-    plugins, tell = _plugins(), _tell
-    card = plugins.task(task)
+    say = _tell if as_json else print
+    card = _plugins().task(task)
     if folder is not None or download:
-        found = datasheet.bring(card, folder, as_name, tell)
-        print(f"Ingested {card.name} / {found.name}: {found.about['rows']:,} rows x {found.about['features']:,} features, fingerprint {found.fingerprint[:16]}.")
+        found = datasheet.bring(card, folder, as_name, _tell)
+        say(f"Ingested {card.name} / {found.name}: {found.about['rows']:,} rows x {found.about['features']:,} features, fingerprint {found.fingerprint[:16]}.")
         for note in found.about["notes"]:
-            print(f"  note: {note}")
+            say(f"  note: {note}")
         data_name = data_name or found.name
+    elif as_name is not None:
+        raise UsageError("--as names what --from or --download brings. Give one of these too.")
     if use is not None:
         datasheet.choose(card, workspace, use)
-        print(f"This workspace now uses {card.name} / {use}.")
+        say(f"This workspace now uses {card.name} / {use}.")
+        data_name = data_name or use
     if export is not None:
         competition = _competition(workspace, task, split, data_name)
-        for path in datasheet.export(competition, export):
-            print(f"wrote {path}")
-        print(f"Next: genoboard submit {task} -f YOUR.csv --name NAME --split {competition.split.name} --data {competition.data.name}")
+        wrote = [str(path) for path in datasheet.export(competition, export)]
+        if as_json:
+            _print_json({"task": task, "data": competition.data.name, "split": competition.split.name, "wrote": wrote})
+        else:
+            print("\n".join(f"wrote {path}" for path in wrote))
+            print(f"Next: genoboard submit {task} -f YOUR.csv --name NAME --split {competition.split.name} --data {competition.data.name}")
     elif split is not None:
         told = datasheet.split(_competition(workspace, task, split, data_name))
         _print_json(told) if as_json else print(datasheet.split_text(told))
     elif as_json or not (folder or download or use):
-        told = datasheet.task(card, workspace)
+        told = datasheet.task(card, workspace, data_name)
         _print_json(told) if as_json else print(datasheet.task_text(told))
     else:
-        print(f"Next: genoboard run {task} MODEL --data {use or data_name}")
+        print(f"Next: genoboard run {task} MODEL --data {data_name}")
 
 
 @cli.command()
@@ -211,29 +239,39 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
 
     if name is not None and len(models) > 1:
         raise UsageError(f"--name names one entry, and {len(models)} models were given. Run them one by one, or leave --name out.")
+    limits = Limits(timeout, None if memory is None else int(memory), threads)
     competition = _competition(workspace, task, split, data_name)
-    limits = Limits(timeout, int(memory) if memory else None, threads)
+    for model in models:
+        # a slip in the last name is told before the first model has run for an hour
+        competition.takes(competition.plugins.model(model, competition.workspace.plugins))
     parameters = settings_for(competition, models, settings)
-    talk: dict[str, Any] = {"progress": _folds_bar, "tell": _tell, "in_process": in_process, "stream": partial(print, end="", file=sys.stderr, flush=True) if verbose else None}
+    stream = partial(print, end="", file=sys.stderr, flush=True) if verbose else None
+    talk: dict[str, Any] = {"progress": _folds_bar, "tell": _tell, "in_process": in_process, "stream": stream}
     _say_where(competition, as_json)
-    told, failed = [], 0
+    told: list[dict[str, Any]] = []
+    failed = 0
     for model in models:
         try:
-            if dev:
-                told.append(_show_dev(model, cross_validate(competition, model, parameters=parameters[model], seed=seed, limits=limits, **talk), as_json))
-                continue
-            entry = evaluate(competition, model, name=name, parameters=parameters[model], seed=seed, limits=limits, message=message, **talk)
+            # without a child, what the model prints is printed here
+            with redirect_stdout(sys.stderr) if as_json and in_process else nullcontext():
+                if dev:
+                    found = cross_validate(competition, model, parameters=parameters[model], seed=seed, limits=limits, **talk)
+                else:
+                    entry = evaluate(competition, model, name=name, parameters=parameters[model], seed=seed, limits=limits, message=message, **talk)
         except GenoboardError as error:
             # the others are still worth running
             failed += 1
             told.append({"model": model, "error": str(error)})
             print(f"{model}: {error}", file=sys.stderr)
             continue
-        failed += entry.verdict != "ok"
-        told.append(entry.to_dict())
-        _show_entry(competition, entry, recorded=not in_process, quiet=as_json)
+        if dev:
+            told.append(_show_dev(model, found, as_json))
+        else:
+            failed += entry.verdict != "ok"
+            told.append(entry.to_dict())
+            _show_entry(competition, entry, recorded=not in_process, quiet=as_json)
     if as_json:
-        _print_json({"runs": told})
+        _print_json({"task": task, "data": competition.data.name, "split": competition.split.name, "runs": told})
     elif not dev and not in_process:
         print(f"Next: genoboard leaderboard {task} --split {competition.split.name} --data {competition.data.name}")
     if failed:
@@ -284,25 +322,34 @@ def score(path: Path, solution: Path, metric: str, id_column: str | None, as_jso
 
 
 @cli.command()
-@click.argument("task")
+@click.argument("task", required=False)
 @split_option
 @data_option
 @click.option("--format", "form", default="table", show_default=True, metavar="FORMAT", help="table, csv, json, md, or one that a plugin brings.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--rebuild", is_flag=True, help="First make the index of all entries anew, from the submission folders.")
 @click.pass_obj
-def leaderboard(workspace: str | None, task: str, split: str | None, data_name: str | None, form: str, as_json: bool) -> None:
-    """Show a board: standings with their intervals, controls among them."""
-    from .board import document, text
+def leaderboard(workspace: str | None, task: str | None, split: str | None, data_name: str | None, form: str, as_json: bool, rebuild: bool) -> None:
+    """Show a board: standings with their intervals."""
+    from . import board
 
-    told = document(_plugins(), workspace, task, split, data_name)
-    print(text(_plugins(), told, "json" if as_json else form), end="")
+    if rebuild:
+        _tell(f"The index holds {board.rebuild(workspace):,} entries, read from their folders.")
+    if task is not None:
+        plugins = _plugins()
+        print(board.text(plugins, board.document(plugins, workspace, task, split, data_name), "json" if as_json else form), end="")
+    elif not rebuild:
+        raise UsageError("Which task's board? Write genoboard leaderboard TASK; genoboard list tasks names them.")
 
 
 @cli.command()
 @click.argument("name", required=False, metavar="[MODEL|TASK]")
 @as_json
 def check(name: str | None, as_json: bool) -> None:
-    """Run the conformance suite that a plugin's author runs; without a name, on everything that is registered."""
+    """Check a model or a task, as its author would.
+
+    This is the conformance suite; without a name it runs on everything that is registered.
+    """
     from .testing import check as conform
 
     findings = conform(_plugins(), name, progress=_tell)
@@ -372,4 +419,5 @@ def _number(value: float) -> float | None:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1))
+    # NaN is no JSON, but a parameter may be it
+    print(json.dumps(json.loads(json.dumps(value), parse_constant=str), indent=1))

@@ -21,9 +21,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import catalog, splits, table
-from .errors import DataError, GenoboardError, UnknownName
+from .errors import DataError, GenoboardError, UnknownName, UsageError
 from .splits import Fold, Split
-from .task import Dataset, Task, Tell
+from .task import Dataset, DataSource, Task, Tell
+from .workspace import slug, umask
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,14 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
     source = catalog.sources(task).get(name)
     try:
         found = _open(task, name)
-    except DataError:
+    except DataError as error:
         if source is None or not source.generate:
-            raise
+            raise DataError(f"{error} Bring it again: {_how(task, source, name)}.") from error
+        tell(str(error))
         found = None
     if found is None:
         if source is None or not source.generate:
-            more = f", or genoboard data {task.name} --download" if source is not None and source.files else ""
-            raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: genoboard data {task.name} --from DIR{more}.")
+            raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: {_how(task, source, name)}.")
         tell(f"Generating the {name} dataset of {task.name} (once).")
         found = store(task, name, _call(source.generate)())
     if source is not None and source.fingerprint and found.fingerprint != source.fingerprint:
@@ -104,11 +105,19 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
     return found
 
 
+def _how(task: Task, source: DataSource | None, name: str) -> str:
+    mine = "" if source is not None else f" --as {name}"
+    published = f", or genoboard data {task.name} --download" if source is not None and source.files else ""
+    return f"genoboard data {task.name} --from DIR{mine}{published}"
+
+
 def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda _: None) -> Prepared:
     """Read a user's files and keep them as a dataset called `name` (by default, the task's real one)."""
     readers = [s for s in task.sources if s.read]
     if not readers:
-        raise DataError(f"{task.name} reads no files of its users.")
+        raise DataError(f"{task.name} reads no files of its users; its datasets are {', '.join(catalog.names(task))}.")
+    if name is not None and slug(name) != name:
+        raise UsageError(f"{name!r} cannot name a dataset. Use letters, digits, dots, hyphens and underscores, such as {slug(name)}.")
     if not path.exists():
         raise DataError(f"{path} does not exist. Give the folder that holds the files: genoboard data {task.name} --from DIR.")
     source = catalog.sources(task).get(name or readers[0].name, readers[0])
@@ -163,8 +172,8 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
         if part is not None and not part.index.equals(dataset.X.index):
             raise GenoboardError(f"The loader of {task.name} returned X and {getattr(part, 'name', None) or 'groups'} with different row ids.")
     if task.classes and not dataset.y.isin(list(task.classes)).all():
-        strange = dataset.y[~dataset.y.isin(list(task.classes))].iloc[0]
-        raise UnknownName(f"class of {task.name}", str(strange), task.classes)
+        strange = dataset.y[~dataset.y.isin(list(task.classes))]
+        raise DataError(f"Sample {strange.index[0]!r} is of the class {str(strange.iloc[0])!r}, which {task.name} does not know. Its classes are {', '.join(task.classes)}.")
     rows = pd.concat([dataset.y.rename("y"), dataset.groups.astype("str")], axis=1).set_axis(opaque(task, original))
     order = np.argsort(rows.index.to_numpy(dtype=object))
     return rows.iloc[order], order
@@ -173,7 +182,9 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
 def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> str:
     digest = hashlib.sha256()
     for name, frame in {"rows": rows, **parts}.items():
-        digest.update(json.dumps([name, [str(c) for c in frame.columns], [str(d) for d in frame.dtypes]]).encode())
+        # text is text, whether pandas calls it object (2) or str (3)
+        kinds = [str(d) if pd.api.types.is_numeric_dtype(d) else "str" for d in frame.dtypes]
+        digest.update(json.dumps([name, [str(c) for c in frame.columns], kinds]).encode())
         if len(frame.columns) and all(d == np.float32 for d in frame.dtypes):
             digest.update(np.ascontiguousarray(frame.to_numpy()).data)
             continue
@@ -213,11 +224,13 @@ def _open(task: Task, name: str) -> Prepared | None:
             if _fingerprint(rows, parts) == about["fingerprint"]:
                 return found
             damage = "its content does not have the fingerprint that was recorded"
+        except PermissionError as error:
+            raise DataError(f"The cached dataset {name!r} of {task.name} may not be read: {error}.") from error
         except (OSError, ValueError, KeyError) as error:
-            damage = str(error)
+            damage = str(error).rstrip(".")
     shutil.rmtree(folder, ignore_errors=True)
     catalog.forget(task, name)
-    raise DataError(f"The cached dataset {name!r} of {task.name} was damaged ({damage}) and has been removed. Bring it again: genoboard data {task.name} --from DIR.")
+    raise DataError(f"The cached dataset {name!r} of {task.name} was damaged ({damage}) and has been removed.")
 
 
 @contextmanager
@@ -231,10 +244,12 @@ def _new_folder(final: Path) -> Iterator[Path]:
     new = Path(tempfile.mkdtemp(dir=final.parent, prefix=".new-"))
     try:
         yield new
-        if final.exists():
+        os.chmod(new, 0o777 & ~umask())
+        try:
+            os.replace(new, final)
+        except OSError:
+            # it is there already, perhaps since a moment ago, by another process
             for part in sorted(new.iterdir()):
                 os.replace(part, final / part.name)
-        else:
-            os.replace(new, final)
     finally:
         shutil.rmtree(new, ignore_errors=True)

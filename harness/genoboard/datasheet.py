@@ -30,20 +30,19 @@ def bring(card: Task, folder: Path | None, name: str | None, tell: Tell) -> Prep
 
 def choose(card: Task, workspace: str | None, name: str) -> None:
     """Make `name` the dataset that this workspace uses when none is named."""
-    if name not in catalog.names(card):
-        raise UnknownName(f"dataset of {card.name}", name, catalog.names(card))
+    _known(card, name)
     source = catalog.sources(card).get(name)
     if catalog.state(card, name) is None and not (source and source.generate):
         raise DataError(f"The dataset {name!r} of {card.name} is not here yet. Bring it first: genoboard data {card.name} --from DIR --as {name}.")
     Workspace.here(workspace).choose_data(card.name, name)
 
 
-def task(card: Task, workspace: str | None) -> dict[str, Any]:
-    """Return the state of a task's datasets, as JSON values."""
+def task(card: Task, workspace: str | None, only: str | None = None) -> dict[str, Any]:
+    """Return the state of a task's datasets, or of the one called `only`, as JSON values."""
     chosen = Workspace.here(workspace).chosen_data(card.name) or "demo"
     known = catalog.sources(card)
     found = []
-    for name in catalog.names(card):
+    for name in catalog.names(card) if only is None else [_known(card, only)]:
         about, source = catalog.state(card, name), known.get(name)
         how = "generated when first used" if source and source.generate else f"genoboard data {card.name} --from DIR"
         if source and source.files:
@@ -55,6 +54,12 @@ def task(card: Task, workspace: str | None) -> dict[str, Any]:
         })  # fmt: skip
     splits = [{"name": s.name, "asks": s.asks, "null": s.null, "leaks": s.leaks} for s in card.splits]
     return {"task": card.name, "title": card.title, "datasets": found, "splits": splits, "controls": list(card.controls)}
+
+
+def _known(card: Task, name: str) -> str:
+    if name not in catalog.names(card):
+        raise UnknownName(f"dataset of {card.name}", name, catalog.names(card), f"To bring one of your own: genoboard data {card.name} --from DIR --as {name}.")
+    return name
 
 
 def task_text(told: dict[str, Any]) -> str:

@@ -199,13 +199,6 @@ def as_text(source: bytes | pa.Table, findings: Findings, expected: Iterable[str
     return header[1], rows
 
 
-def cells(column: pa.ChunkedArray | pa.Array) -> list[str]:
-    """Return a Parquet column as text: numbers so that they read back bit for bit, a null as an empty cell."""
-    if pt.is_floating(column.type):
-        column = column.cast(pa.float64())
-    return ["" if v is None else str(v) for v in column.to_pylist()]
-
-
 def is_text(kind: pa.DataType) -> bool:
     """Tell whether an Arrow type is one of text."""
     return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
@@ -224,9 +217,16 @@ def check_header(header: Sequence[str], findings: Findings) -> None:
 def _table_rows(table: pa.Table) -> Rows:
     number = 0
     for batch in table.to_batches(max_chunksize=1 << 14):
-        for row in zip(*map(cells, batch.columns), strict=True):
+        for row in zip(*map(_cells, batch.columns), strict=True):
             number += 1
             yield f"row {number}", list(row)
+
+
+def _cells(column: pa.Array) -> list[str]:
+    """Return a Parquet column as text: numbers so that they read back bit for bit, a null as an empty cell."""
+    if pt.is_floating(column.type):
+        column = column.cast(pa.float64())
+    return ["" if v is None else str(v) for v in column.to_pylist()]
 
 
 def _decode(data: bytes, findings: Findings) -> str:
@@ -251,11 +251,11 @@ def _decode(data: bytes, findings: Findings) -> str:
 
 def _delimiter(text: str, expected: Iterable[str]) -> str:
     wanted = {_loose(e) for e in expected}
-    first = next((line for line in io.StringIO(text, newline=None) if line.strip()), "").rstrip("\n")
 
     def fits(delimiter: str) -> tuple[int, bool, int]:
-        names = first.split(delimiter)
-        return sum(_loose(n.strip().strip('"')) in wanted for n in names), delimiter == "," and len(names) > 1, len(names)
+        rows = csv.reader(io.StringIO(text[: 1 << 16], newline=""), delimiter=delimiter)
+        names = next((row for row in rows if any(cell.strip() for cell in row)), [])
+        return sum(_loose(n) in wanted for n in names), delimiter == "," and len(names) > 1, len(names)
 
     return max(DELIMITERS, key=fits)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import subprocess
-from collections.abc import Iterable
+import sys
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from genoboard_leaderboard.entry import Code
@@ -24,39 +26,48 @@ def code_of(model: ModelSpec, plugin: str = "", distribution: tuple[str, str] | 
     if place.endswith(".py"):
         path = Path(place)
         commit, dirty = _git(path)
-        return Code(path.name, "", _hash([path], path.parent), "dirty" if dirty else "editable", commit)
+        return Code(path.name, "", _hash(path), "dirty" if dirty else "editable", commit)
     top = place.partition(".")[0]
-    folder = _folder(top)
+    source = _source(top)
     if distribution is None:
         distribution = _distribution(top)
     name, version = distribution or (top, "")
-    if folder is None:
+    if source is None:
         return Code(plugin or name, version)
     released = distribution is not None and not _editable(name)
     if released and not plugin:
         # a library: the list of hashes that its wheel brought stands for its thousands of files
-        record = metadata.distribution(name).read_text("RECORD") or ""
-        return Code(name, version, hashlib.sha256(record.encode()).hexdigest()[:16], "released")
-    source = _hash(folder.rglob("*.py"), folder)
+        record = metadata.distribution(name).read_text("RECORD")
+        return Code(name, version, hashlib.sha256(record.encode()).hexdigest()[:16] if record else "", "released")
     if released:
-        return Code(plugin or name, version, source, "released")
-    commit, dirty = _git(folder)
-    return Code(plugin or name, version, source, "dirty" if dirty else "editable", commit)
+        return Code(plugin or name, version, _hash(source), "released")
+    commit, dirty = _git(source)
+    return Code(plugin or name, version, _hash(source), "dirty" if dirty else "editable", commit)
 
 
-def _folder(top: str) -> Path | None:
+def _source(top: str) -> Path | None:
+    """Return the folder of a package or the file of a module, also one that only the child will find, since it lies in the current folder."""
+    if top == "__main__":
+        script = getattr(sys.modules[top], "__file__", None)
+        return Path(script) if script else None
     try:
-        spec = importlib.util.find_spec(top)
+        spec = importlib.util.find_spec(top) or PathFinder.find_spec(top, [os.getcwd()])
     except (ImportError, ValueError):
         return None
-    if spec is None or spec.origin is None:
+    if spec is None:
         return None
-    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.has_location and spec.origin else None
 
 
 def _distribution(top: str) -> tuple[str, str] | None:
-    names = metadata.packages_distributions().get(top)
-    return (names[0], metadata.version(names[0])) if names else None
+    # an editable install does not list its packages; most are called like their distribution
+    name = next(iter(metadata.packages_distributions().get(top, ())), top)
+    try:
+        return name, metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _editable(distribution: str) -> bool:
@@ -67,16 +78,23 @@ def _editable(distribution: str) -> bool:
     return bool(direct and json.loads(direct).get("dir_info", {}).get("editable"))
 
 
-def _hash(files: Iterable[Path], root: Path) -> str:
+def _hash(source: Path) -> str:
+    """Hash a file, or every file of a folder but those that Python makes and hidden ones."""
+    files = [source] if source.is_file() else [p for p in sorted(source.rglob("*")) if p.is_file() and not _made(p.relative_to(source))]
     digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(f"{path.relative_to(root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in files:
+        digest.update(f"{path.relative_to(source.parent)}\0".encode())
+        with path.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
+def _made(path: Path) -> bool:
+    return any(part == "__pycache__" or part.startswith(".") for part in path.parts)
+
+
 def _git(path: Path) -> tuple[str, bool]:
-    """Return (commit, whether `path` differs from it); outside a repository ("", False)."""
+    """Return (commit, whether `path` differs from it, or is not part of it); outside a repository ("", False)."""
     folder = path if path.is_dir() else path.parent
 
     def ask(*words: str) -> str | None:
@@ -87,4 +105,7 @@ def _git(path: Path) -> tuple[str, bool]:
         return done.stdout.strip() if done.returncode == 0 else None
 
     commit = ask("rev-parse", "--short=12", "HEAD")
-    return (commit, bool(ask("status", "--porcelain", "--", str(path)))) if commit else ("", False)
+    if not commit:
+        return "", False
+    # a path that .gitignore names differs in silence
+    return commit, ask("status", "--porcelain", "--", str(path)) != "" or not ask("ls-files", "--", str(path))

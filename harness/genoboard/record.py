@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
+
 from genoboard_leaderboard.entry import Entry, Origin
 from genoboard_leaderboard.store import Store
-from numpy.typing import NDArray
 
 from . import __version__, workspace
 from .competition import Competition
 from .sandbox import Outcome
+
 
 class SubmissionFolder:
     """A submission folder in the making: hidden until it is whole, gone if it never gets there."""

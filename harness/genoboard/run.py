@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from genoboard_leaderboard.entry import Code
 from numpy.typing import NDArray
+
+from genoboard_leaderboard.entry import Code
 
 from . import sandbox, workspace
 from .competition import Competition
@@ -42,7 +43,7 @@ class Run:
     model: ModelSpec
     parameters: Mapping[str, Any]
     seed: int = 0
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     estimator: object | None = None
     in_process: bool = False
     stream: Stream | None = None
@@ -53,8 +54,8 @@ class Run:
     def plain_parameters(self) -> dict[str, Any]:
         """The parameters as JSON values, an estimator object's own among them; what JSON cannot hold is told by its repr."""
         ready = hasattr(self.estimator, "get_params") and not isinstance(self.estimator, type)
-        own = self.estimator.get_params() if ready else {}  # type: ignore[union-attr]
-        text = json.dumps({**own, **self.parameters}, default=lambda value: re.sub(r" at 0x[0-9a-f]+", "", repr(value)))
+        own: dict[str, Any] = self.estimator.get_params() if ready else {}  # type: ignore[attr-defined]
+        text = json.dumps({**own, **self.parameters}, default=lambda value: re.sub(r" at 0x[0-9a-f]+", "", repr(value)), skipkeys=True)
         found: dict[str, Any] = json.loads(text, parse_constant=str)
         return found
 

@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from genoboard_leaderboard.entry import Verdict
 from numpy.typing import NDArray
+
+from genoboard_leaderboard.entry import Verdict
 
 from . import table, worker
 from .isolation import Limits, peak_memory
@@ -232,7 +233,7 @@ def _read_outcome(folder: Path, job: Job, ending: _Ending, log: Path) -> Outcome
     )  # fmt: skip
 
 
-def _without(ending: _Ending, verdict: str, reason: str) -> Outcome:
+def _without(ending: _Ending, verdict: Verdict, reason: str) -> Outcome:
     return Outcome(verdict, reason, seconds_fit=ending.seconds, peak_memory=ending.peak)
 
 

@@ -10,8 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from genoboard_leaderboard.entry import Score
 from numpy.typing import NDArray
+
+from genoboard_leaderboard.entry import Score
 
 from .errors import UndefinedScore
 from .metrics import Metric

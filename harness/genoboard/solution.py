@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,93 +13,154 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from . import scoring, submission
-from .errors import DataError, UsageError
+from .errors import DataError, InvalidSubmission, UndefinedScore, UsageError, nearest
 from .metrics import Metric
 from .submission import Form
 
 USAGE = "Usage"
 IGNORED = "ignored"
+NO_LABEL = frozenset({"", "nan", "na", "n/a", "null", "none"})
+Truth = NDArray[np.int64] | NDArray[np.float64]
 
 
 def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None = None) -> tuple[float, tuple[str, ...]]:
     """Return the metric's value of the submission at `path` against the solution at `solution`, and notes.
 
     A solution holds ids, and one label or value column or one 0/1 column per class; 0/1 columns that do not sum to 1
-    in every row are multilabel. Rows whose ``Usage`` is ``Ignored`` are left out, as on Kaggle. Raise
-    `InvalidSubmission` for a faulty submission, `DataError` for a faulty solution.
+    in every row are multilabel. Rows whose ``Usage`` is ``Ignored`` are left out, as on Kaggle: they need predictions,
+    but what the solution says of them is not looked at.
+
+    Raises
+    ------
+    InvalidSubmission : for a faulty submission.
+    DataError : for a faulty solution.
+    UsageError : where solution and metric do not fit together.
+    UndefinedScore : where the metric has no value on these rows.
     """
-    table = submission.read_columns(solution)
+    table = _read(solution)
     key = id_column or table.column_names[0]
     if key not in table.column_names:
-        raise UsageError(f"{solution} has no column {key!r}. Its columns: {', '.join(table.column_names)}.")
+        near = nearest(key, table.column_names, most=1)
+        raise UsageError(f"{solution} has no column {key!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Its columns: {', '.join(table.column_names)}."))
     ids = _column(table, key)
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise DataError(f"{solution}: id {twice!r} occurs more than once. Every row of a solution needs an id of its own.")
-    counted, notes = _counted(table, len(ids))
+    _require_ids(ids, solution, key)
+    counted = np.ones(len(ids), dtype=bool)
+    notes: list[str] = []
+    if USAGE in table.column_names:
+        counted = np.array([u.strip().lower() != IGNORED for u in _column(table, USAGE)])
+        if not counted.any():
+            raise DataError(f"{solution}: every row is marked {USAGE} = Ignored, so that there is nothing to score.")
+        if not counted.all():
+            notes.append(f"{int((~counted).sum()):,} of {len(ids):,} rows are marked Ignored in the solution and do not count")
     names = [c for c in table.column_names if c not in (key, USAGE)]
     if not names:
         raise DataError(f"{solution} has no column beside {key!r}: a label, a value, or one 0/1 column per class is needed.")
+    held = _Solution(solution, table.filter(pa.array(counted)), key, names, metric)
     if len(names) > 1:
-        truth, form = _one_column_per_class(table, names, ids, key, metric, solution)
+        truth, classes, form = held.by_class(ids)
+    elif metric.reads == "values":
+        truth, classes, form = held.numbers(names[0]), (), Form(ids, key, names[0], (), "values")
     else:
-        truth, form = _one_column(table, names[0], ids, key, metric, path, solution)
+        truth, classes, form = held.by_label(ids, submission.read_columns(path), notes)
     read = submission.read(path, form)
-    prediction = read.prediction[counted]
-    value = scoring.value_of(metric, truth[counted], prediction, form.classes)
+    try:
+        value = scoring.value_of(metric, truth, read.prediction[counted], classes)
+    except UndefinedScore as error:
+        order = f" The classes, counted from 0: {', '.join(classes)}." if classes else ""
+        raise UndefinedScore(f"{metric.name} has no value on {solution}: {error}.{order}") from error
     return value, (*notes, *read.notes)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """The rows of a solution that count."""
+
+    path: Path
+    table: pa.Table
+    key: str
+    names: Sequence[str]
+    metric: Metric
+
+    def by_class(self, ids: Sequence[str]) -> tuple[Truth, tuple[str, ...], Form]:
+        """One 0/1 column per class."""
+        if self.metric.reads == "values":
+            raise UsageError(f"{self.metric.name} takes one column of values, and {self.path} has {len(self.names)}: {', '.join(self.names)}. Leave one beside {self.key!r}.")
+        truth = np.column_stack([self.numbers(n) for n in self.names])
+        if not np.isin(truth, (0.0, 1.0)).all():
+            row, column = np.argwhere(~np.isin(truth, (0.0, 1.0)))[0]
+            name = _column(self.table, self.key)[row]
+            raise DataError(f"{self.path}: id {name!r}, column {self.names[column]!r}: {truth[row, column]:g} is neither 0 nor 1. Class columns hold 0 and 1.")
+        exclusive = bool((truth.sum(axis=1) == 1.0).all())
+        if not exclusive and self.metric.reads != "scores":
+            raise UsageError(f"{self.path} is multilabel (its 0/1 columns do not sum to 1), and {self.metric.name} takes one class a row. Use auroc or auprc.")
+        label = "label" if "label" not in self.names else ""
+        form = Form(ids, self.key, label, tuple(self.names), self.metric.reads, exclusive=exclusive)
+        return (truth.argmax(axis=1) if exclusive else truth), tuple(self.names), form
+
+    def by_label(self, ids: Sequence[str], given: pa.Table, notes: list[str]) -> tuple[Truth, tuple[str, ...], Form]:
+        """A column of labels: the submission has one of the same name, or one probability column per class."""
+        name, reads = self.names[0], self.metric.reads
+        values = _column(self.table, name)
+        if blank := next((i for i, v in zip(_column(self.table, self.key), values, strict=True) if not v.strip()), None):
+            raise DataError(f"{self.path}: id {blank!r}, column {name!r}: the label is empty. Mark rows that do not count in a column {USAGE}, as Ignored.")
+        if name in given.column_names and reads != "labels":
+            strange = next((v for v in values if _number(v) not in (0.0, 1.0)), None)
+            if strange is not None:
+                raise DataError(f"{self.path}: column {name!r} holds {strange!r}, which is neither 0 nor 1. For {self.metric.name} over such labels, submit one column per class.")
+            return np.array([int(float(v)) for v in values]), ("0", "1"), Form(ids, self.key, name, (), reads)
+        said = set(_column(given, name)) if name in given.column_names else set(given.column_names) - {self.key}
+        known = set(values)
+        more = sorted(_new_labels(said, known)) if name in given.column_names or said & known else []
+        if more:
+            notes.append(f"of these classes the solution has no row: {', '.join(more[:5])}" + (f" and {len(more) - 5} more" if len(more) > 5 else ""))
+        classes = tuple(sorted({*known, *more}))
+        code = {c: i for i, c in enumerate(classes)}
+        return np.array([code[v] for v in values]), classes, Form(ids, self.key, name, classes, reads)
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a column as float64; raise `DataError` at the first cell that is not a finite number."""
+        values = _column(self.table, name)
+        numbers = np.array([_number(v) for v in values])
+        wrong = np.flatnonzero(~np.isfinite(numbers))
+        if len(wrong):
+            where = _column(self.table, self.key)[wrong[0]]
+            raise DataError(f"{self.path}: id {where!r}, column {name!r}: {values[wrong[0]]!r} is not a number. A solution holds a finite number in every row that counts.")
+        return numbers
+
+
+def _read(solution: Path) -> pa.Table:
+    try:
+        return submission.read_columns(solution)
+    except InvalidSubmission as error:
+        raise DataError("\n".join([f"The solution {solution} cannot be read.", *(f"  - {p}" for p in error.problems)])) from error
 
 
 def _column(table: pa.Table, name: str) -> list[str]:
     return [str(v) for v in table.column(name).to_pylist()]
 
 
-def _counted(table: pa.Table, rows: int) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Return which rows count, and a note when some do not."""
-    if USAGE not in table.column_names:
-        return np.ones(rows, dtype=bool), ()
-    counted = np.array([u.strip().lower() != IGNORED for u in _column(table, USAGE)])
-    left = int((~counted).sum())
-    return counted, (f"{left:,} of {rows:,} rows are marked Ignored in the solution and do not count",) if left else ()
+def _require_ids(ids: Sequence[str], solution: Path, key: str) -> None:
+    found, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"{solution}: id {found!r} occurs {times} times in column {key!r}. Every row of a solution needs an id of its own; --id names another column.")
+    if "" in ids:
+        raise DataError(f"{solution}: row {ids.index('') + 1} has no id in column {key!r}. Every row of a solution needs one.")
 
 
-def _one_column_per_class(
-    table: pa.Table, names: Sequence[str], ids: list[str], key: str, metric: Metric, solution: Path
-) -> tuple[NDArray[np.float64] | NDArray[np.int64], Form]:
-    truth = np.column_stack([_numbers(_column(table, n), ids, n, solution) for n in names])
-    if not np.isin(truth, (0.0, 1.0)).all():
-        row, column = np.argwhere(~np.isin(truth, (0.0, 1.0)))[0]
-        raise DataError(f"{solution}: id {ids[row]!r}, column {names[column]!r}: {truth[row, column]:g} is neither 0 nor 1. Class columns hold 0 and 1.")
-    exclusive = bool((truth.sum(axis=1) == 1.0).all())
-    if not exclusive and metric.reads != "scores":
-        raise UsageError(f"{solution} is multilabel (its 0/1 columns do not sum to 1), and {metric.name} takes one class a row. Use auroc or auprc.")
-    form = Form(ids, key, "", tuple(names), metric.reads, exclusive=exclusive)
-    return (truth.argmax(axis=1) if exclusive else truth), form
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
-def _one_column(table: pa.Table, name: str, ids: list[str], key: str, metric: Metric, path: Path, solution: Path) -> tuple[NDArray[np.float64] | NDArray[np.int64], Form]:
-    """A label or value column: the submission has one of the same name, or (labels) one probability column per class."""
-    values = _column(table, name)
-    if metric.reads == "values":
-        return _numbers(values, ids, name, solution), Form(ids, key, name, (), "values")
-    given = submission.read_columns(path)
-    if name in given.column_names and metric.reads != "labels":
-        truth = _numbers(values, ids, name, solution)
-        if not np.isin(truth, (0.0, 1.0)).all():
-            raise DataError(f"{solution}: column {name!r} holds more than 0 and 1. For {metric.name} over several classes, submit one column per class.")
-        return truth.astype(np.int64), Form(ids, key, name, (), metric.reads)
-    told = set(_column(given, name)) if name in given.column_names else {c for c in given.column_names if c != key}
-    classes = tuple(sorted({*values, *told}))
-    return np.array([classes.index(v) for v in values], dtype=np.int64), Form(ids, key, name, classes, metric.reads)
+def _new_labels(said: Iterable[str], known: Iterable[str]) -> set[str]:
+    """Return the labels that may be classes of which the solution has no row; not those that are slips of one that it has."""
 
+    def loose(label: str) -> object:
+        number = _number(label)
+        return label.strip().casefold() if math.isnan(number) else number
 
-def _numbers(values: Sequence[str], ids: Sequence[str], name: str, solution: Path) -> NDArray[np.float64]:
-    numbers = np.empty(len(values))
-    for i, text in enumerate(values):
-        try:
-            numbers[i] = float(text)
-        except ValueError:
-            numbers[i] = np.nan
-        if not np.isfinite(numbers[i]):
-            raise DataError(f"{solution}: id {ids[i]!r}, column {name!r}: {text!r} is not a number.")
-    return numbers
+    have = {loose(k) for k in known}
+    whole = all(isinstance(h, float) and h.is_integer() for h in have)
+    return {s for s in said if s.strip().casefold() not in NO_LABEL and loose(s) not in have and (not whole or _number(s).is_integer())}

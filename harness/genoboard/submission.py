@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from .diagnosis import LONG, SHORT, UNNAMED, Findings, Form, as_text, cells, check_header, diagnose, is_text
+from .diagnosis import LONG, SHORT, UNNAMED, Findings, Form, as_text, check_header, diagnose, is_text
 from .errors import InvalidSubmission, nearest
 
 __all__ = ["Form", "Submission", "read", "read_columns", "write"]
@@ -93,20 +93,30 @@ def write(path: Path, form: Form, prediction: NDArray[np.float64], ids: Sequence
     prediction : (n, K) in the order of `Form.classes`, or (n,).
     ids : (n,), the ids of the rows, in any order.
     """
-    values = np.asarray(prediction, np.float64).reshape(len(ids), len(form.columns))
+    expected = (len(ids), len(form.classes)) if form.classes else (len(ids),)
+    if prediction.shape != expected:
+        raise ValueError(f"the predictions have shape {prediction.shape}, not {expected}")
+    values = prediction.astype(np.float64).reshape(len(ids), -1)
+    names = pa.array([form.id_column, *form.columns])
     columns = [pa.array(ids, pa.string()), *(pa.array(v) for v in values.T)]
-    header = [pa.array([name]) for name in (form.id_column, *form.columns)]
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with unfinished.open("xb") as out:
-            for part in (header, columns):  # the header as a row: Arrow would quote all names
-                table = pa.Table.from_arrays(part, names=[str(i) for i in range(len(part))])
-                pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed"))
+            _write_rows(out, [names.slice(i, 1) for i in range(len(names))])
+            _write_rows(out, columns)
             out.flush()
             os.fsync(out.fileno())
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _write_rows(out: Any, columns: Sequence[pa.Array]) -> None:
+    text = [c for c in columns if is_text(c.type)]
+    # Arrow quotes all text or none of it (and always the names, so that the header is written as a row).
+    quote = any(pc.any(pc.match_substring_regex(c, '[",\r\n]')).as_py() for c in text)
+    table = pa.Table.from_arrays(columns, [str(i) for i in range(len(columns))])
+    pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed" if quote else "none"))
 
 
 def read_columns(path: Path) -> pa.Table:
@@ -128,9 +138,6 @@ def read_columns(path: Path) -> pa.Table:
     findings = Findings(str(path))
     header, rows = as_text(source, findings)
     check_header(header, findings)
-    if isinstance(source, pa.Table):
-        findings.check()
-        return pa.table({n: pa.array(cells(source[n]), pa.string()) for n in header})
     sound = []
     for place, row in rows:
         if len(row) == len(header):

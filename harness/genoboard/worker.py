@@ -100,7 +100,8 @@ def resolve(target: str) -> Any:
         return cloudpickle.loads(Path(place).read_bytes())
     if place.endswith(".py"):
         spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        assert spec is not None and spec.loader is not None, place
+        assert spec is not None, place
+        assert spec.loader is not None, place
         module = importlib.util.module_from_spec(spec)
         # registered and on the path, so that joblib's processes find what is pickled of it
         sys.modules[spec.name] = module
@@ -237,12 +238,13 @@ def main(job: Path, events: int) -> int:
         answer(job, "memory", f"{error}" or "out of memory")
         return 1
     except ModelFailed as error:
-        print(error, file=sys.stderr)  # noqa: T201: the child's stderr is the run's log
+        print(error, file=sys.stderr)  # noqa: T201 (the child's stderr is the run's log)
         answer(job, error.verdict, str(error))
         return 1
     except BaseException as error:
         traceback.print_exc()
-        answer(job, "failed", traceback.format_exception_only(error)[-1].strip())
+        said = str(error).strip().partition("\n")[0]
+        answer(job, "failed", f"{type(error).__name__}: {said}" if said else type(error).__name__)
         return 1
     finally:
         # what else it does, or leaves running, is not waited for long

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from genoboard import Dataset
 from numpy.typing import NDArray
+
+from genoboard import Dataset
 
 from . import genes, units
 from .regions import CLADES, REGIONS
@@ -28,7 +29,7 @@ AT_COLLECTION = ("Cerebellum", "Cortex")
 CLOSE = (*CLADES["basal ganglia"], *CLADES["cerebellar"], *CLADES["frontal"])
 
 # Clade or region -> how many genes mark it, and by what log2 fold change on the average.
-MARKERS = {clade: (12, 1.2) for clade in CLADES} | {r: (8, 0.75) if r in CLOSE else (8, 1.0) for r in REGIONS}
+MARKERS = dict.fromkeys(CLADES, (12, 1.2)) | {r: (8, 0.75) if r in CLOSE else (8, 1.0) for r in REGIONS}
 
 # What else moves log2 expression, as standard deviations over genes: factors shared by all samples of a donor (age, the way of
 # dying), a donor's own deviation, RNA quality per unit of RIN, a sample's noise; and PAXgene, which touches only some genes.
@@ -139,4 +140,4 @@ def _counts(random: np.random.Generator, log_mean: Floats) -> Floats:
     share = np.exp2(log_mean)
     depth = READS * random.lognormal(0.0, 0.3, (len(share), 1))
     mean = depth * share / share.sum(axis=1, keepdims=True)
-    return random.poisson(random.gamma(1.0 / DISPERSION, DISPERSION * mean)).astype(np.float64)
+    return np.asarray(random.poisson(random.gamma(1.0 / DISPERSION, DISPERSION * mean)), dtype=np.float64)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from genoboard import DataError
 from numpy.typing import NDArray
+
+from genoboard import DataError
 
 from .samples import require_once
 
@@ -22,6 +23,7 @@ Convert = Callable[[NDArray[np.float64]], NDArray[np.float32]]
 MAGIC = b"#1.2"
 # A block's cells and their positions stay in the processor's cache.
 BLOCK = 1 << 20
+LARGEST = float(np.finfo(np.float32).max)
 HEAD = 3
 NAMES = 2
 
@@ -42,6 +44,10 @@ class Gct:
     values: NDArray[np.float32]
     genes: list[str]
     symbols: list[str]
+
+
+def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return values.astype(np.float32)
 
 
 def is_gct(path: Path) -> bool:
@@ -67,7 +73,7 @@ def check_length(path: Path) -> None:
             _expect_genes(header, sum(block.count(b"\n") for block in blocks))
 
 
-def read_columns(path: Path, samples: Sequence[str], convert: Convert = np.float32) -> Gct:
+def read_columns(path: Path, samples: Sequence[str], convert: Convert = _as_float32) -> Gct:
     """Read the columns of these samples, in this order; no other number is ever held or even parsed.
 
     `convert` turns the numbers of some lines, float64, into what is kept of them, float32.
@@ -143,7 +149,7 @@ class _Block:
             raise self._wrong_cell(cells, columns) from error
         values = np.frombuffer(parsed.buffers()[1], dtype=np.float64)[:count:2].reshape(self.lines, len(columns))
         # NaN passes through min and max, and fails either comparison.
-        if not (values.min() >= 0 and values.max() < np.inf):
+        if not (values.min() >= 0 and values.max() <= LARGEST):
             raise self._wrong_cell(cells, columns)
         return values
 
@@ -153,7 +159,7 @@ class _Block:
             try:
                 value = cells[i : i + 1].cast(pa.float64())[0].as_py()
                 fault = "is below 0" if value < 0 else "is not a finite number"
-                if 0 <= value < np.inf:
+                if 0 <= value <= LARGEST:
                     continue
             except pa.ArrowInvalid:
                 fault = "is not a number"

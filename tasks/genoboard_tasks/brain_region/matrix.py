@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from genoboard import DataError
 from numpy.typing import NDArray
+
+from genoboard import DataError
 
 from .samples import require_once
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from genoboard import DataError, Dataset
 from numpy.typing import NDArray
+
+from genoboard import DataError, Dataset
 
 from . import genes, units
 from .gct import check_length, is_gct, read_columns, read_header
@@ -107,7 +108,14 @@ def _table(path: Path, needed: tuple[str, ...], wanted: Iterable[str]) -> pd.Dat
     """Read these columns as text, indexed by the first of `needed`."""
     take = {*needed, *wanted}
     table = pd.read_csv(
-        path, sep="\t", dtype="str", usecols=lambda c: c in take, quoting=csv.QUOTE_NONE, keep_default_na=False, encoding_errors="replace"
+        path,
+        sep="\t",
+        dtype="str",
+        usecols=lambda c: c in take,
+        quoting=csv.QUOTE_NONE,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        encoding_errors="replace",
     )
     require_once(table[needed[0]].tolist(), needed[0], str(path))
     return table.set_index(needed[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from genoboard import DataError
 
 # GTEx's names: RNA integrity, minutes of ischemia, minutes in PAXgene, batch of the RNA-seq library, collection center.

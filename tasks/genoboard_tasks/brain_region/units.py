@@ -6,8 +6,9 @@ import re
 from typing import Any, Literal
 
 import numpy as np
-from genoboard import DataError
 from numpy.typing import NDArray
+
+from genoboard import DataError
 
 Unit = Literal["log2(TPM+1)", "TPM", "counts"]
 
