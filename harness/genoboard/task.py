@@ -104,3 +104,31 @@ class Task:
     metrics : names of registered metrics, or cards of the task's own; the first is the primary one.
     controls : names of the models that every board holds. One that takes ``control`` columns is
         left out where a dataset has none.
+    id_column, target_column : names used in exported and submitted files.
+    """
+
+    name: str
+    title: str
+    summary: str
+    kind: Kind
+    target: Target
+    sources: tuple[DataSource, ...]
+    splits: tuple[Split, ...]
+    metrics: tuple[str | Metric, ...]
+    controls: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    id_column: str = "id"
+    target_column: str = "target"
+    panels: tuple[str, ...] = field(default=())
+
+    def split(self, name: str | None) -> Split:
+        """Return the split called `name`, or the default one."""
+        found = {s.name: s for s in self.splits}
+        if name is None:
+            return self.splits[0]
+        if name not in found:
+            raise UnknownName(f"split of {self.name}", name, found)
+        return found[name]
+
+
+Tell = Callable[[str], None]
