@@ -237,6 +237,7 @@ def test_uniform_over_nine_classes_is_ln_9() -> None:
 def test_a_row_that_sums_to_0_has_no_score(name: str) -> None:
     reason = "the probabilities of a row sum to 0, so they cannot be rescaled to 1"
     no_score(name, reason, [0, 1, 2], [[0.5, 0.5, 0], [0, 0, 0], [0, 0, 1]], 3)
+    no_score(name, reason, [0, 1], [[0.5, 0.5], [1.0, -1.0]], 2)
 
 
 @given(case=probabilities())
@@ -462,10 +463,14 @@ def test_a_constant_has_neither_r2_nor_correlation(constant: float, n: int) -> N
 
 
 @pytest.mark.parametrize("name", ["r2", "pearson", "spearman"])
-def test_a_resample_of_one_value_has_none_either(name: str) -> None:
-    truth, predicted = np.array([0.1, 0.1, 0.1, 0.7, 0.9]), np.array([0.3, 0.2, 0.1, 0.5, 0.4])
-    drawn = formula(name).replicates(truth, predicted, 0, np.array([0, 0, 1, 2, 3]), np.array([[2.0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 4, 0]]))
-    assert np.isnan(drawn).tolist() == [True, False, True]
+@pytest.mark.parametrize("constant", [0.1, -1e9 / 3, 2e-7])
+@pytest.mark.parametrize("sizes", [(1, 1, 2), (1000, 7, 3), (30_011, 1, 5)])
+def test_a_resample_of_one_value_has_none_either(name: str, constant: float, sizes: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(8)
+    truth = np.append(np.full(sizes[0] + sizes[1], constant), constant * rng.normal(size=sizes[2]))
+    weights = np.array([[1.0, 3, 0], [1, 1, 1], [2, 0, 0], [0, 5, 0]])
+    drawn = formula(name).replicates(truth, rng.normal(size=len(truth)), 0, np.repeat([0, 1, 2], sizes), weights)
+    assert np.isnan(drawn).tolist() == [True, False, True, True]
 
 
 def test_rmsle_of_a_value_below_0_is_undefined() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -18,17 +20,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from genoboard_leaderboard import export, store
 from genoboard_leaderboard.entry import Board, Code, Entry, Score
 from genoboard_leaderboard.errors import LeaderboardError, UnusableIndexError
 from genoboard_leaderboard.ranking import Standing, standings
 from genoboard_leaderboard.store import Store
-from hypothesis import given
-from hypothesis import strategies as st
 
 BOARD = Board("brain-region", "demo", "d" * 16, "donor", "5" * 16)
 OTHER = Board("brain-region", "demo", "d" * 16, "random", "7" * 16)
@@ -40,7 +43,8 @@ def an_entry(number: int = 0, name: str = "forest", value: float | None = 0.5, *
     """A valid entry with scores, or without any where `value` is None and nothing else is said."""
     scores: tuple[Score, ...] = ()
     if value is not None:
-        scores = (Score("f1-macro", value, value - 0.04, value + 0.04), Score("accuracy", value / 2), Score("auroc", None, reason="one class"))
+        undefined = Score("auroc", None, reason="one class")
+        scores = (Score("f1-macro", value, value - 0.04, value + 0.04), Score("accuracy", value / 2), undefined)
     defaults: dict[str, Any] = {
         "id": f"{number:05}-{name}",
         "board": BOARD,
@@ -100,7 +104,9 @@ def test_an_entry_comes_back_from_json_as_it_was(entry: Entry) -> None:
     assert (back.standing, back.board.key) == (entry.standing, entry.board.key)
 
 
-@pytest.mark.parametrize("values", [{}, [1], ["id", "name"], {"board": 3}, {**an_entry().to_dict(), "scores": [{"metric": "x", "value": "high"}]}])
+@pytest.mark.parametrize(
+    "values", [{}, [1], ["id", "name"], {"board": 3}, {**an_entry().to_dict(), "scores": [{"metric": "x", "value": "high"}]}]
+)
 def test_what_is_no_entry_is_refused(values: Any) -> None:
     with pytest.raises(LeaderboardError, match="This is not a recorded entry"):
         Entry.from_dict(values)
@@ -109,8 +115,8 @@ def test_what_is_no_entry_is_refused(values: Any) -> None:
 @pytest.mark.parametrize("field", ["value", "low", "high", "fold_mean", "fold_sd"])
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_score_is_finite_or_none(field: str, number: float) -> None:
-    with pytest.raises(LeaderboardError, match=rf"Score f1-macro: {field} is {number}\. A score is a finite number, or None with its reason\."):
-        Score(**{"metric": "f1-macro", "value": 0.5, field: number})
+    with pytest.raises(LeaderboardError, match=rf"Score f1-macro: {field} is {number}\. A score is a finite number, or None with"):
+        dataclasses.replace(Score("f1-macro", 0.5), **cast(Any, {field: number}))
 
 
 # ---------------------------------------------------------------------------------------------------------------- ranking
@@ -126,12 +132,13 @@ def test_equal_scores_share_a_rank_and_the_earliest_is_listed_first() -> None:
     assert ranks(standings(entries, "f1-macro", "min")) == [(1, "d"), (2, "b"), (2, "c"), (4, "a")]
 
 
-boards_ = st.lists(
-    st.tuples(
-        st.sampled_from("abc"), st.integers(0, 3), st.sampled_from([None, 0.1, 0.25, 0.3, 1.0 / 3]), st.sampled_from(["ok", "ok", "failed", "timeout"])
-    ),
-    max_size=12,
-).map(lambda rows: [an_entry(i, name, value if verdict == "ok" else None, seed=seed, verdict=verdict) for i, (name, seed, value, verdict) in enumerate(rows)])
+values_ = st.sampled_from([None, 0.1, 0.25, 0.3, 1.0 / 3])
+rows_ = st.tuples(st.sampled_from("abc"), st.integers(0, 3), values_, st.sampled_from(["ok", "ok", "failed", "timeout"]))
+boards_ = st.lists(rows_, max_size=12).map(
+    lambda rows: [
+        an_entry(i, name, value if verdict == "ok" else None, seed=seed, verdict=verdict) for i, (name, seed, value, verdict) in enumerate(rows)
+    ]
+)
 
 
 @given(boards_, st.randoms(use_true_random=False), st.sampled_from(["max", "min"]))
@@ -148,7 +155,7 @@ def test_ranking_follows_its_laws(entries: list[Entry], rng: random.Random, dire
         value = row.scores["f1-macro"]
         assert value is not None
         assert row.rank == 1 + sum(sign * v < sign * value for v in values if v is not None), "a rank counts those who are better"
-    for one, next_ in zip(valid, valid[1:], strict=False):
+    for one, next_ in itertools.pairwise(valid):
         assert one.rank != next_.rank or one.created < next_.created, "equal scores: the earliest first"
     assert {row.name for row in rows} == {entry.name for entry in entries}, "nobody gets lost"
 
@@ -280,7 +287,7 @@ def test_recording_the_same_again_changes_nothing(db: Store) -> None:
 )
 def test_other_content_under_a_known_id_is_refused(db: Store, change: dict[str, Any], vector: list[float] | None) -> None:
     db.record(an_entry(), {"accuracy": np.array([1.0])})
-    with pytest.raises(LeaderboardError, match="Entry '00000-forest' is on the leaderboard already, with other content, and entries are never changed"):
+    with pytest.raises(LeaderboardError, match="Entry '00000-forest' is on the leaderboard already, with other content"):
         db.record(dataclasses.replace(an_entry(), **change), {"accuracy": np.array(vector)} if vector else {})
     assert db.entries() == [an_entry()]
 
@@ -305,7 +312,8 @@ def test_the_store_knows_the_standings_that_its_entries_make(entries: list[Entry
 
 def test_a_missing_file_is_an_empty_board_and_stays_missing(tmp_path: Path) -> None:
     db = Store(tmp_path / "none" / "leaderboard.db")
-    assert (db.entries(), db.boards(), db.find("x"), db.replicates("x", "y"), db.standings(BOARD, "f1-macro", "max")) == ([], [], [], None, [])
+    assert [*db.entries(), *db.boards(), *db.find("x"), *db.standings(BOARD, "f1-macro", "max")] == []
+    assert db.replicates("x", "f1-macro") is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -329,7 +337,8 @@ def test_the_database_is_strict_and_keeps_its_references(db: Store) -> None:
     db.record(an_entry(), {"accuracy": np.array([1.0])})
     plain = sqlite3.connect(db.path)
     try:
-        assert {strict for name, strict in plain.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main'") if name[:7] != "sqlite_"} == {1}
+        tables = dict(plain.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT GLOB 'sqlite*'"))
+        assert tables == dict.fromkeys(("board", "entry", "standing", "replicates"), 1)
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -346,7 +355,7 @@ def test_a_corrupt_file_says_so_and_how_to_mend_it(tmp_path: Path) -> None:
     for act in (db.entries, lambda: db.record(an_entry())):
         with pytest.raises(UnusableIndexError, match=REBUILD) as caught:
             act()
-        assert str(caught.value).startswith(f"{db.path} is damaged, or no database (file is not a database). It is only an index of the submission")
+        assert str(caught.value).startswith(f"{db.path} is damaged, or no database (file is not a database). It is only an index")
 
 
 def test_a_file_cut_short_is_damaged(db: Store) -> None:
@@ -358,7 +367,9 @@ def test_a_file_cut_short_is_damaged(db: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "document"), [("entry", "{"), ("entry", '{"id": 1}'), ("standing", "[]"), ("standing", '{"intervals": 5}'), ("entry", b"\xff\xfe")], ids=str
+    ("table", "document"),
+    [("entry", "{"), ("entry", '{"id": 1}'), ("entry", b"\xff\xfe"), ("standing", "[]"), ("standing", '{"intervals": 5}')],
+    ids=str,
 )
 def test_a_damaged_row_is_damage(db: Store, table: str, document: str | bytes) -> None:
     db.record(an_entry())
@@ -370,7 +381,10 @@ def test_a_damaged_row_is_damage(db: Store, table: str, document: str | bytes) -
         _ = db.entries() if table == "entry" else db.standings(BOARD, "f1-macro", "max")
 
 
-@pytest.mark.parametrize(("version", "said"), [(store.VERSION + 1, "a newer genoboard.*Update genoboard, or rebuild it"), (store.VERSION - 1, "an older genoboard")])
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [(store.VERSION + 1, "a newer genoboard.*Update genoboard, or rebuild it"), (store.VERSION - 1, "an older genoboard")],
+)
 def test_another_versions_file_says_so(db: Store, version: int, said: str) -> None:
     db.record(an_entry())
     plain = sqlite3.connect(db.path)
@@ -389,8 +403,9 @@ def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
     theirs.close()
     before = path.read_bytes()
     for act in (Store(path).entries, lambda: Store(path).record(an_entry())):
-        with pytest.raises(UnusableIndexError, match="is somebody else's database. Move it away, or let 'genoboard leaderboard --rebuild' do so"):
+        with pytest.raises(UnusableIndexError, match="is somebody else's database") as caught:
             act()
+        assert str(caught.value).endswith("Move it away, or let 'genoboard leaderboard --rebuild' do so.")
     assert path.read_bytes() == before
     assert Store(path).rebuild([(an_entry(), {})]) == 1
     assert (tmp_path / "leaderboard.db.aside").read_bytes() == before
@@ -428,7 +443,7 @@ def test_a_rebuild_that_stops_in_the_middle_changes_nothing(db: Store) -> None:
 
 def test_an_old_sqlite_is_named(db: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 26, 0))
-    with pytest.raises(LeaderboardError, match=r"comes with SQLite 3\.26\.0, which has no strict tables\. Use a Python with SQLite 3\.37 or newer"):
+    with pytest.raises(LeaderboardError, match=r"comes with SQLite 3\.26\.0, which.*Use a Python with SQLite 3\.37 or newer"):
         db.record(an_entry())
 
 
@@ -509,7 +524,7 @@ def test_a_full_disk_is_named(db: Store) -> None:
     real = sqlite3.connect
 
     def small(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        connection = real(*args, **kwargs)
+        connection: sqlite3.Connection = real(*args, **kwargs)
         connection.execute("PRAGMA max_page_count = 1")  # SQLite's own way of having no room: raised to what the file has
         return connection
 
@@ -623,7 +638,9 @@ Store(Path(sys.argv[1])).rebuild(records())
         ("x /data beegfs_nodev rw 0 0\nx /data/t cifs rw 0 0", "WAL"),
     ],
 )
-def test_network_file_systems_get_a_journal_that_works_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, mode: str) -> None:
+def test_network_file_systems_get_a_journal_that_works_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, mode: str
+) -> None:
     (tmp_path / "mounts").write_text(mounts + "\n")
     monkeypatch.setattr(store, "MOUNTS", tmp_path / "mounts")
     assert store.journal_mode(Path("/data/team/workspace")) == mode
@@ -714,7 +731,7 @@ def test_two_standings_of_one_name_are_told_apart() -> None:
     def said(*entries: Entry) -> list[str]:
         return [line.split("]")[1].strip() for line in export.table(a_document(list(entries), METRICS[:1])).splitlines() if "[" in line]
 
-    code = [Code(source=letter * 20, state=state) for letter, state in (("a", "released"), ("b", "dirty"))]
+    code = [Code(source="a" * 20, state="released"), Code(source="b" * 20, state="dirty")]
     assert said(an_entry(0, code=code[0]), an_entry(1, "knn", code=code[1])) == ["run released", "run dirty"]
     assert said(an_entry(0, code=code[0]), an_entry(1, code=code[1])) == ["run released aaaaaa", "run dirty bbbbbb"]
     assert said(an_entry(0, parameters={"C": 1, "d": 2}), an_entry(1, parameters={"C": 5, "d": 2})) == ["run   C=1", "run   C=5"]
@@ -753,9 +770,9 @@ def test_metrics_may_be_chosen_and_a_long_header_is_folded() -> None:
     entries = [an_entry(0, scores=(Score("f1-macro", 0.5), Score("multiclass-log-loss", 1.25), Score("accuracy", 0.75)))]
     document = a_document(entries, ["f1-macro", "accuracy", "multiclass-log-loss"])
     assert export.table(document, ["f1-macro", "multiclass-log-loss"]).splitlines()[2:] == [
-        "                                    multiclass-",
-        "#  name    f1-macro (95 % interval)    log-loss  from",
-        "1  forest  0.50000                      1.25000  run",
+        "                                     multiclass-",
+        "#  name    f1-macro (95 % interval)     log-loss  from",
+        "1  forest  0.50000                       1.25000  run",
     ]
     assert "accuracy" not in export.markdown(document, ["multiclass-log-loss"])
 
@@ -764,7 +781,8 @@ def test_long_names_are_cut_in_the_table_only() -> None:
     document = a_document(worst, METRICS)
     name = worst[0].name
     assert name not in export.table(document)
-    assert "a-model-…ong-name" in export.table(document)
+    assert "a-model-wit…d (control)" not in export.table(document), "a control that is short enough stays whole"
+    assert re.search(r"a-model-wit[a-z-]*…[a-z-]*-long-name ", export.table(document))
     for text in (export.csv(document), export.markdown(document), export.json(document)):
         assert name in text
 
@@ -794,7 +812,8 @@ def test_csv_holds_full_numbers_and_empty_cells() -> None:
 def test_a_spreadsheet_runs_nothing_of_the_csv(start: str) -> None:
     name = f"{start}cmd|' /C calc'!A0"
     (row,) = csv.DictReader(io.StringIO(export.csv(a_document([failed(0, name, reason=f"{start}1+1")])), newline=""))
-    assert (row["name"], row["reason"]) == (f"'{name}", f"'{start}1+1")
+    kept = start.replace("\r", "\n")
+    assert (row["name"], row["reason"]) == (f"'{kept}cmd|' /C calc'!A0", f"'{kept}1+1")
     (row,) = csv.DictReader(io.StringIO(export.csv(a_document([an_entry(value=-0.25)]))))
     assert row["f1-macro"] == "-0.25", "a negative number is a number"
 

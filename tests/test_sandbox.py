@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import textwrap
@@ -245,7 +244,7 @@ def test_what_a_model_prints_is_streamed_as_it_comes(tmp_path: Path) -> None:
     sandbox.run(job(tmp_path, fit), tmp_path / "log.txt", tmp_path / "metrics.jsonl", stream=heard.append)
     said = [h for h in heard if h]
     assert "".join(said) == "begun\nended\n"
-    assert len(said) == 2
+    assert "ended" not in said[0]
 
 
 def test_the_child_does_not_outlive_an_interrupted_harness(tmp_path: Path, jobs: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .metrics import Metric, per_class
     from .model import ModelSpec, RunContext
     from .splits import Split
-    from .task import DataSource, Dataset, Figure, RemoteFile, Task
+    from .task import DataSource, Dataset, RemoteFile, Task
 
 # Names are resolved when first asked for: a plugin's card module must cost milliseconds, whatever it registers.
 _HOME = {
@@ -32,7 +32,6 @@ _HOME = {
     "Dataset": "task",
     "DataSource": "task",
     "RemoteFile": "task",
-    "Figure": "task",
     "Split": "splits",
     "ModelSpec": "model",
     "RunContext": "model",
@@ -55,7 +54,6 @@ __all__ = [
     "DataError",
     "DataSource",
     "Dataset",
-    "Figure",
     "GenoboardError",
     "InvalidSubmission",
     "Metric",

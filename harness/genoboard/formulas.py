@@ -130,6 +130,12 @@ def _brier(truth: Ints, probabilities: Floats) -> Floats:
     return _sum(np.square(rows))
 
 
+def _hit(truth: Ints, labels: Ints) -> Floats:
+    if labels.dtype.kind not in "iu":
+        raise TypeError("labels are class codes (int64), not probabilities")
+    return np.equal(truth, labels).astype(np.float64)
+
+
 def _squared_error(truth: Floats, values: Floats) -> Floats:
     return np.square(truth - values)
 
@@ -153,6 +159,8 @@ multiclass_log_loss = _mean(_log_loss, undefined=_SUM_0)
 log_loss = multiclass_log_loss
 brier = _mean(_brier, undefined=_SUM_0)
 ece = Weighted(_calibration_error, _SUM_0)
+accuracy = _mean(_hit)
+f1_micro = accuracy  # one label a row: every miss is one false positive and one false negative
 mse = _mean(_squared_error)
 rmse = _mean(_squared_error, np.sqrt)
 mae = _mean(lambda truth, values: np.abs(truth - values))
@@ -187,11 +195,9 @@ def _f1(hits: Floats, true: Floats, predicted: Floats) -> Floats:
 def _mcc(hits: Floats, true: Floats, predicted: Floats) -> Floats:
     n = _sum(true)
     covariance = _sum(hits) * n - _sum(true * predicted)
-    return _share(covariance, np.sqrt(n * n - _sum(true * true)) * np.sqrt(n * n - _sum(predicted * predicted)))
+    return _share(covariance, np.sqrt((n * n - _sum(true * true)) * (n * n - _sum(predicted * predicted))))
 
 
-accuracy = _of_counts(lambda hits, true, _: _sum(hits) / _sum(true))
-f1_micro = accuracy  # one label a row: every miss is one false positive and one false negative
 f1_macro = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted)) / hits.shape[1])
 f1_weighted = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted) * true) / _sum(true))
 f1_binary = _of_counts(lambda hits, true, predicted: _f1(hits, true, predicted)[:, 1])
@@ -330,7 +336,8 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
         return _in_chunks(lambda w: area(w, group, at, start, end), weights, len(group))
 
     def compute(truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
-        # To fetch large blocks from the kernel takes as long as the sort; glibc keeps blocks of the largest size it has freed.
+        # glibc gives large blocks back to the kernel, and fetching them anew takes as long as sorting;
+        # once it has freed a block of this size (32 MiB is its limit), it keeps them.
         np.empty(31 << 20, np.uint8)
         classes = range(k) if scores.ndim == 2 else (1,)
         return _sum(np.stack([of_class(c, truth, scores, k, group, weights) for c in classes], axis=1)) / len(classes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .errors import UnknownName
@@ -81,16 +81,6 @@ class DataSource:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A report panel: an SVG drawing, the table behind it (columns -> values) and its text alternative."""
-
-    title: str
-    svg: str
-    table: Mapping[str, tuple[object, ...]]
-    alt: str
-
-
-@dataclass(frozen=True)
 class Task:
     """The card of a competition.
 
@@ -119,7 +109,6 @@ class Task:
     classes: tuple[str, ...] = ()
     id_column: str = "id"
     target_column: str = "target"
-    panels: tuple[str, ...] = field(default=())
 
     def split(self, name: str | None) -> Split:
         """Return the split called `name`, or the default one."""

@@ -125,7 +125,8 @@ def refuse_other_estimators(model: Any, target_kind: str) -> None:
         raise ModelFailed("failed", f"{type(model).__name__} has neither predict nor predict_proba: it cannot enter a competition.")
     wanted = "regressor" if target_kind == "regression" else "classifier"
     if kind is not None and kind != wanted:
-        raise ModelFailed("failed", f"{type(model).__name__} is a {kind.replace('_', ' ')}; this task needs a {wanted}.")
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ModelFailed("failed", f"{type(model).__name__} is {article} {kind.replace('_', ' ')}; this task needs a {wanted}.")
 
 
 def predict(model: Any, X: pd.DataFrame, classes: tuple[str, ...]) -> tuple[pd.DataFrame, bool]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .errors import LeaderboardError
@@ -29,7 +29,7 @@ class Board:
     @property
     def key(self) -> str:
         """A short, stable name for these five values."""
-        return hashlib.sha256("\n".join(astuple(self)).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(vars(self).values()).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,10 @@ class Entry:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        # Not asdict: it copies every value, which is most of the time that a rebuild takes.
+        scores = [dict(vars(score)) for score in self.scores]
+        given = {"board": dict(vars(self.board)), "parameters": dict(self.parameters), "code": dict(vars(self.code)), "scores": scores}
+        return {**vars(self), **given, "notes": list(self.notes)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Entry:

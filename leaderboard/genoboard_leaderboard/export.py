@@ -7,7 +7,6 @@ import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from csv import writer
-from dataclasses import asdict
 from itertools import chain
 from json import dumps, loads
 from typing import Any
@@ -125,7 +124,7 @@ def markdown(document: Document, metrics: Sequence[str] | None = None) -> str:
 
 
 def _row(standing: Standing, metrics: Sequence[str]) -> dict[str, Any]:
-    given = asdict(standing)
+    given = standing.to_dict()
     for one in ("intervals", "sd", "fold_mean", "fold_sd", "counts", "reasons"):
         given[one] = {metric: given[one][metric] for metric in metrics if metric in given[one]}
     given["intervals"] = {metric: list(interval) for metric, interval in given["intervals"].items()}
@@ -245,7 +244,10 @@ def _printable(text: str) -> str:
 
 def _harmless(cell: object) -> object:
     """A text that a spreadsheet would run as a formula gets a leading apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\r\n", "\n").replace("\r", "\n")  # a bare \r would end the row, for some readers
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\n")) else text
 
 
 def _piped(cells: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .entry import Code, Entry, Origin, Score, Verdict
@@ -58,7 +58,7 @@ class Standing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        return {**vars(self), "code": dict(vars(self.code))}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Standing:

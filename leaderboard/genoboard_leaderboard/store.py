@@ -8,7 +8,6 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -93,8 +92,8 @@ class Store:
         """Return the boards, of one task or all, with how many entries each has; the board with the earliest entry first."""
         where = {"b.task": task}
         rows = self._rows(
-            "SELECT b.task, b.data, b.data_fingerprint, b.split, b.split_fingerprint, count(*)"
-            f" FROM board b JOIN entry e ON e.board = b.key {_where(where)} GROUP BY b.key ORDER BY min(e.created), b.key",
+            "SELECT b.task, b.data, b.data_fingerprint, b.split, b.split_fingerprint, (SELECT count(*) FROM entry e WHERE e.board = b.key)"
+            f" FROM board b {_where(where)} ORDER BY (SELECT min(e.created) FROM entry e WHERE e.board = b.key), b.key",
             where,
         )
         return [(Board(*fields), count) for *fields, count in rows]
@@ -127,7 +126,7 @@ class Store:
                 " Enter it under a new id; where its folder was edited on purpose, run 'genoboard leaderboard --rebuild'."
             )
         board = entry.board.key
-        db.execute("INSERT INTO board VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [board, *astuple(entry.board)])
+        db.execute("INSERT INTO board VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [board, *vars(entry.board).values()])
         db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", [entry.id, board, entry.standing, entry.name, entry.created, document])
         db.executemany("INSERT INTO replicates VALUES (?, ?, ?)", [(entry.id, metric, vector) for metric, vector in vectors.items()])
         return True
@@ -260,7 +259,10 @@ def journal_mode(folder: Path) -> Literal["WAL", "TRUNCATE"]:
 
 def _known(path: Path, db: sqlite3.Connection) -> bool:
     """Tell our database from an empty file, made by a writer who has just begun; raise `LeaderboardError` for any other."""
-    application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    db.execute("BEGIN")  # all three as of one instant: another process may be making the file just now
+    asked = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    application, version, tables = (db.execute(sql).fetchone()[0] for sql in asked)
+    db.execute("COMMIT")
     if (application, version) == (APPLICATION, VERSION):
         return True
     if application == APPLICATION:
@@ -269,7 +271,7 @@ def _known(path: Path, db: sqlite3.Connection) -> bool:
             f"{path} was made by {which} genoboard (schema {version}; this one reads schema {VERSION})."
             f" {'Update genoboard, or rebuild it: ' if version > VERSION else ''}{MEND}"
         )
-    if application or version or db.execute("SELECT 1 FROM sqlite_master").fetchone():
+    if application or version or tables:
         raise UnusableIndexError(f"{path} is somebody else's database. Move it away, or let 'genoboard leaderboard --rebuild' do so.")
     return False
 

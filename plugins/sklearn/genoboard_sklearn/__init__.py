@@ -1,0 +1,58 @@
+"""genoboard-sklearn: the cards of its models; what they need is imported when one is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from genoboard import ModelSpec, hookimpl
+
+MODELS = "genoboard_sklearn.models:"
+
+
+@hookimpl
+def register_models() -> Iterable[ModelSpec]:
+    """Return one card per function in `models`."""
+    forest = {"max_features": 0.4, "min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.2, "top": 1000}
+    return [
+        ModelSpec(
+            "logistic-regression",
+            MODELS + "logistic_regression",
+            "multinomial logistic regression, L2 penalty, Pareto-scaled genes",
+            {"C": 20.0, "class_weight": None, "max_iter": 1000, "expressed_in": 0.2, "top": 5000},
+        ),
+        ModelSpec("random-forest", MODELS + "random_forest", "random forest on the most variable genes", {"n_estimators": 300, **forest}),
+        ModelSpec("extra-trees", MODELS + "extra_trees", "extremely randomised trees on the most variable genes", {"n_estimators": 500, **forest}),
+        ModelSpec(
+            "hist-gradient-boosting",
+            MODELS + "hist_gradient_boosting",
+            "histogram gradient boosting on the most variable genes",
+            {
+                "learning_rate": 0.1,
+                "max_iter": 150,
+                "max_leaf_nodes": 6,
+                "min_samples_leaf": 5,
+                "max_features": 0.2,
+                "l2_regularization": 1.0,
+                "expressed_in": 0.2,
+                "top": 300,
+            },
+        ),
+        ModelSpec(
+            "knn",
+            MODELS + "knn",
+            "nearest neighbours among linear discriminants of principal components",
+            {"n_neighbors": 20, "weights": "uniform", "n_components": 50, "shrinkage": 0.02, "expressed_in": 0.2, "top": 5000},
+        ),
+        ModelSpec(
+            "svm",
+            MODELS + "svm",
+            "one-vs-rest support vector machines on principal components, calibrated out of fold",
+            {"C": 10.0, "gamma": 0.1, "kernel": "rbf", "class_weight": None, "n_components": 200, "expressed_in": 0.2, "top": 5000},
+        ),
+        ModelSpec(
+            "soft-vote",
+            MODELS + "soft_vote",
+            "mean probability of logistic-regression, svm and hist-gradient-boosting",
+            {"weights": None},
+        ),
+    ]

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 EXPRESSED = np.log2(1 + 0.1)
 
 
-class GeneFilter(TransformerMixin, BaseEstimator):
+class GeneFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Keep the expressed genes, and of those the most variable ones; never drop everything.
 
     Parameters
@@ -35,7 +35,7 @@ class GeneFilter(TransformerMixin, BaseEstimator):
         """Choose the genes by (n, p) `X`; `y` is not looked at."""
         values = np.asarray(X)
         variance = values.var(axis=0)
-        share = np.array([np.count_nonzero(gene > EXPRESSED) for gene in values.T]) / len(values)
+        share = (values > EXPRESSED).mean(axis=0)
         wanted = (share >= self.expressed_in) & (variance > 0)
         # in a unit other than log2(TPM+1) no gene may count as expressed; a constant one is of no use in any
         for fallback in (variance > 0, np.ones(len(variance), dtype=bool)):
@@ -51,7 +51,7 @@ class GeneFilter(TransformerMixin, BaseEstimator):
         return np.asarray(X)[:, self.kept_]
 
 
-class ParetoScaler(TransformerMixin, BaseEstimator):
+class ParetoScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Centre each gene, divide it by the root of its standard deviation, and all of them so that rows have mean squared norm 1.
 
     Unit variance would lift the noise of hardly expressed genes to the height of the markers (on the 117 GTEx genes it costs
@@ -79,7 +79,7 @@ class ParetoScaler(TransformerMixin, BaseEstimator):
         return scaled
 
 
-class Components(TransformerMixin, BaseEstimator):
+class Components(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Principal components: `n_components`, or as many as rows and columns allow."""
 
     def __init__(self, n_components: int = 200, random_state: int | None = None) -> None:

@@ -14,7 +14,7 @@ from .genes import Components, GeneFilter, ParetoScaler
 from .svm import CalibratedSVM
 
 
-class Explained(Pipeline):
+class Explained(Pipeline):  # type: ignore[misc]  # scikit-learn ships no types
     """A pipeline of ``genes``, perhaps ``scale``, and a ``classify`` step that weighs the genes."""
 
     def artifacts(self) -> dict[str, pd.DataFrame]:
@@ -23,15 +23,13 @@ class Explained(Pipeline):
         A forest's is its mean decrease in impurity; a linear model's the mean over classes of |coefficient| per standard deviation.
         """
         model = self["classify"]
-        if hasattr(model, "coef_"):
-            importance = np.abs(model.coef_).mean(axis=0) * self["scale"].spread_
-        else:
-            importance = model.feature_importances_
+        linear = hasattr(model, "coef_")
+        importance = np.abs(model.coef_).mean(axis=0) * self["scale"].spread_ if linear else model.feature_importances_
         table = pd.DataFrame({"feature": self["genes"].genes_, "importance": importance})
         return {"importances": table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)}
 
 
-class Softmax(LogisticRegression):
+class Softmax(LogisticRegression):  # type: ignore[misc]  # likewise
     """Multinomial logistic regression without the deprecated `n_jobs`, of which scikit-learn warns whenever it is set."""
 
     def __init__(self, C: float = 1.0, tol: float = 1e-4, max_iter: int = 1000, class_weight: str | None = None) -> None:
@@ -39,7 +37,7 @@ class Softmax(LogisticRegression):
 
 
 def logistic_regression(
-    C: float = 10.0, class_weight: str | None = None, max_iter: int = 1000, expressed_in: float = 0.2, top: int = 5000
+    C: float = 20.0, class_weight: str | None = None, max_iter: int = 1000, expressed_in: float = 0.2, top: int = 5000
 ) -> Pipeline:
     """Return a multinomial logistic regression with an L2 penalty on Pareto-scaled genes."""
     model = Softmax(C=C, class_weight=class_weight, max_iter=max_iter)
@@ -48,40 +46,37 @@ def logistic_regression(
 
 def random_forest(
     n_estimators: int = 300,
-    max_features: float | str = 0.2,
+    max_features: float | str = 0.4,
     min_samples_leaf: int = 1,
     class_weight: str | None = None,
     expressed_in: float = 0.2,
     top: int = 1000,
 ) -> Pipeline:
     """Return a random forest on the most variable genes."""
-    model = RandomForestClassifier(
-        n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, class_weight=class_weight
-    )
+    model = RandomForestClassifier(n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, class_weight=class_weight)
     return Explained([("genes", GeneFilter(expressed_in, top)), ("classify", model)])
 
 
 def extra_trees(
     n_estimators: int = 500,
-    max_features: float | str = 0.3,
+    max_features: float | str = 0.4,
     min_samples_leaf: int = 1,
     class_weight: str | None = None,
     expressed_in: float = 0.2,
     top: int = 1000,
 ) -> Pipeline:
     """Return extremely randomised trees on the most variable genes."""
-    model = ExtraTreesClassifier(
-        n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, class_weight=class_weight
-    )
+    model = ExtraTreesClassifier(n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, class_weight=class_weight)
     return Explained([("genes", GeneFilter(expressed_in, top)), ("classify", model)])
 
 
 def hist_gradient_boosting(
     learning_rate: float = 0.1,
     max_iter: int = 150,
-    max_leaf_nodes: int = 8,
-    max_features: float = 0.3,
-    l2_regularization: float = 10.0,
+    max_leaf_nodes: int = 6,
+    min_samples_leaf: int = 5,
+    max_features: float = 0.2,
+    l2_regularization: float = 1.0,
     expressed_in: float = 0.2,
     top: int = 300,
 ) -> Pipeline:
@@ -90,6 +85,7 @@ def hist_gradient_boosting(
         learning_rate=learning_rate,
         max_iter=max_iter,
         max_leaf_nodes=max_leaf_nodes,
+        min_samples_leaf=min_samples_leaf,
         max_features=max_features,
         l2_regularization=l2_regularization,
         early_stopping=False,
@@ -97,14 +93,13 @@ def hist_gradient_boosting(
     return Pipeline([("genes", GeneFilter(expressed_in, top)), ("classify", model)])
 
 
-def discriminant(shrinkage=0.02, n_components=200, expressed_in=.2, top=5000):
-    """."""
-    return Pipeline([("genes", GeneFilter(expressed_in, top)), ("scale", ParetoScaler()), ("reduce", Components(n_components)),
-        ("classify", LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage))])
-
-
 def knn(
-    n_neighbors: int = 20, weights: str = "uniform", n_components: int = 50, shrinkage=.02, expressed_in: float = 0.2, top: int = 5000
+    n_neighbors: int = 20,
+    weights: str = "uniform",
+    n_components: int = 50,
+    shrinkage: float = 0.02,
+    expressed_in: float = 0.2,
+    top: int = 5000,
 ) -> Pipeline:
     """Return nearest neighbours among linear discriminants of the principal components."""
     return Pipeline(
@@ -119,7 +114,7 @@ def knn(
 
 
 def svm(
-    C: float = 30.0,
+    C: float = 10.0,
     gamma: float | str = 0.1,
     kernel: str = "rbf",
     class_weight: str | None = None,
@@ -138,5 +133,7 @@ def svm(
     )
 
 
-def soft_vote() -> VotingClassifier:
-    return VotingClassifier([("lr", logistic_regression()), ("lda", discriminant()), ("svm", svm()), ("hgb", hist_gradient_boosting())], voting="soft")
+def soft_vote(weights: list[float] | None = None) -> VotingClassifier:
+    """Return the mean probability, perhaps weighted, of a linear, a kernel and a tree model: they err on different rows."""
+    members = [("linear", logistic_regression()), ("kernel", svm()), ("trees", hist_gradient_boosting())]
+    return VotingClassifier(members, voting="soft", weights=weights)

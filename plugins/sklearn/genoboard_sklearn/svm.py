@@ -12,7 +12,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
 
-class CalibratedSVM(ClassifierMixin, BaseEstimator):
+class CalibratedSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """SVMs fitted on all rows, and a logistic regression that reads their scores, fitted on out-of-fold scores.
 
     `SVC(probability=True)` is deprecated, and `CalibratedClassifierCV` refuses a class with fewer rows than folds. Here each
