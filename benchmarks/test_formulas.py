@@ -81,7 +81,7 @@ def test_a_thousand_replicates_of_three_metrics(benchmark: BenchmarkFixture, gro
         formulas.multiclass_log_loss.replicates(truth, rows, 9, group, weights)
 
     benchmark(replicates)
-    assert fastest(replicates, 20) < 0.06
+    assert fastest(replicates, 20) < 0.1
 
 
 def test_a_thousand_replicates_of_macro_auroc(benchmark: BenchmarkFixture) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import genoboard_tasks
 from genoboard import Dataset
+from genoboard.data import prepare
 from genoboard.splits import Fold, deal
 from genoboard_tasks.brain_region import CONTROLS, TASK, demo, genes, technical
 from genoboard_tasks.brain_region.controls import TechnicalCovariates
@@ -274,3 +275,8 @@ def test_technical_columns_go_by_their_plain_names_too() -> None:
     assert found["SMRIN"].tolist()[0] == 7.1
     assert found.isna().to_numpy().tolist() == [[False, False, False], [True, True, False]]
     assert technical.technical_columns(table[["other"]], "labels.csv") is None
+
+
+def test_the_demo_cohort_is_bit_identical_under_the_pinned_numpy() -> None:
+    (demo,) = [s for s in TASK.sources if s.generate]
+    assert prepare(TASK, "demo").fingerprint == demo.fingerprint

@@ -334,6 +334,7 @@ def test_scores_are_those_of_the_file_and_each_has_its_interval(witness: tuple[C
     score = entry.score("accuracy")
     assert score is not None
     assert score.value == pytest.approx(accuracy(rows, truth(competition)), abs=1e-15)
+    assert score.value is not None
     assert score.low is not None
     assert score.high is not None
     assert score.low < score.value < score.high
@@ -514,7 +515,8 @@ def test_scores_of_a_cross_validated_split_are_pooled_with_mean_and_sd_over_fold
 
 
 def test_a_fresh_board_gets_its_controls_first_and_once(tmp_path: Path, models: Path) -> None:
-    competition, told = compete(tmp_path, "lobes-guarded"), []
+    competition = compete(tmp_path, "lobes-guarded")
+    told: list[str] = []
     entry = genoboard.evaluate(competition, f"{models}:Centroids", tell=told.append)
     assert [(e.name, e.control) for e in entries(competition)] == [("prior", True), ("majority", True), ("Centroids", False)]
     assert told == ["Entering the control prior (once per board).", "Entering the control majority (once per board)."]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
+import functools
 import io
 import itertools
 import json
@@ -24,7 +26,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoboard_leaderboard import export, store
@@ -36,6 +38,7 @@ from genoboard_leaderboard.store import Store
 BOARD = Board("brain-region", "demo", "d" * 16, "donor", "5" * 16)
 OTHER = Board("brain-region", "demo", "d" * 16, "random", "7" * 16)
 METRICS = ["f1-macro", "accuracy", "auroc", "log-loss"]
+patient = settings(deadline=None)  # a busy machine is no fault
 REBUILD = "'genoboard leaderboard --rebuild' makes it anew"
 
 
@@ -97,6 +100,7 @@ entries_ = st.builds(
 )
 
 
+@patient
 @given(entries_)
 def test_an_entry_comes_back_from_json_as_it_was(entry: Entry) -> None:
     back = Entry.from_dict(json.loads(json.dumps(entry.to_dict())))
@@ -141,6 +145,7 @@ boards_ = st.lists(rows_, max_size=12).map(
 )
 
 
+@patient
 @given(boards_, st.randoms(use_true_random=False), st.sampled_from(["max", "min"]))
 def test_ranking_follows_its_laws(entries: list[Entry], rng: random.Random, direction: Any) -> None:
     rows = standings(entries, "f1-macro", direction)
@@ -160,6 +165,7 @@ def test_ranking_follows_its_laws(entries: list[Entry], rng: random.Random, dire
     assert {row.name for row in rows} == {entry.name for entry in entries}, "nobody gets lost"
 
 
+@patient
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
 def test_several_seeds_are_one_standing_with_their_mean_and_sd(values: list[float]) -> None:
     entries = [an_entry(i, value=value, seed=i) for i, value in enumerate(values)]
@@ -172,6 +178,7 @@ def test_several_seeds_are_one_standing_with_their_mean_and_sd(values: list[floa
     assert row.entries == tuple(e.id for e in entries)
 
 
+@patient
 @given(st.floats(0, 1), st.integers(2, 9))
 def test_a_deterministic_model_ties_with_itself_whatever_the_number_of_seeds(value: float, seeds: int) -> None:
     once = an_entry(0, "once", value)
@@ -298,6 +305,7 @@ def test_replicates_are_vectors(db: Store) -> None:
     assert db.entries() == [], "and nothing of the entry is kept"
 
 
+@settings(deadline=None, max_examples=25)
 @given(boards_)
 def test_the_store_knows_the_standings_that_its_entries_make(entries: list[Entry]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -324,6 +332,25 @@ def test_an_empty_file_is_an_empty_board_until_something_is_recorded(tmp_path: P
     assert db.path.stat().st_size == 0
     db.record(an_entry())
     assert db.entries() == [an_entry()]
+
+
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_a_file_that_is_being_made_is_taken_for_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    db = Store(tmp_path / "leaderboard.db")
+    db.path.touch()
+    steps = itertools.count(1)
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, *given: Any) -> sqlite3.Cursor:
+            if next(steps) == moment:  # another process comes in between
+                with contextlib.suppress(LeaderboardError):
+                    Store(db.path).record(an_entry())
+            return super().execute(*given)
+
+    monkeypatch.setattr(store, "PATIENCE", 0.05)
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Interrupted))
+    assert db.entries() in ([], [an_entry()])
+    assert next(steps) > moment, "it did come in between"
 
 
 def test_the_file_may_have_an_awkward_name(tmp_path: Path) -> None:
@@ -703,11 +730,11 @@ def test_the_table_shows_scores_with_their_uncertainty() -> None:
     assert export.table(a_document(entries, METRICS[:3])) == (
         "brain-region: data demo (dddddddd), split donor\n"
         "\n"
-        "#  name             f1-macro (95 % interval)    accuracy  auroc  from  notes\n"
-        "1  forest           0.81234 [0.78000, 0.84000]   0.90000      -  run\n"
-        "2  mine             0.50000 [0.46000, 0.54000]   0.25000      -  file\n"
-        "3  prior (control)  0.05000 [0.01000, 0.09000]   0.02500      -  run\n"
-        "-  knn                    -                            -      -  run   timeout\n"
+        "#  name    f1-macro (95 % interval)    accuracy  auroc  from     notes\n"
+        "1  forest  0.81234 [0.78000, 0.84000]   0.90000      -  run\n"
+        "2  mine    0.50000 [0.46000, 0.54000]   0.25000      -  file\n"
+        "3  prior   0.05000 [0.01000, 0.09000]   0.02500      -  control\n"
+        "-  knn           -                            -      -  run      timeout\n"
         "\n"
         "knn: timeout: stopped after 60 s\n"
     )
@@ -781,7 +808,6 @@ def test_long_names_are_cut_in_the_table_only() -> None:
     document = a_document(worst, METRICS)
     name = worst[0].name
     assert name not in export.table(document)
-    assert "a-model-wit…d (control)" not in export.table(document), "a control that is short enough stays whole"
     assert re.search(r"a-model-wit[a-z-]*…[a-z-]*-long-name ", export.table(document))
     for text in (export.csv(document), export.markdown(document), export.json(document)):
         assert name in text

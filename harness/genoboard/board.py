@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genoboard_leaderboard import export, ranking
+from genoboard_leaderboard import export
 from genoboard_leaderboard.entry import Board, Entry
 from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
@@ -32,7 +32,7 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     held = [(b, n) for b, n in store.boards(card.name) if b.data == name and b.split == card.split(split).name]
     board = _current(card, card.split(split).name, name, [b for b, _ in held])
     metrics = plugins.metrics_of(card)
-    told = export.document(board, ranking.standings(store.entries(board), metrics[0].name, metrics[0].direction), [m.name for m in metrics])
+    told = export.document(board, store.standings(board, metrics[0].name, metrics[0].direction), [m.name for m in metrics])
     earlier = sum(n for b, n in held if b != board)
     notes = []
     if earlier:

@@ -92,16 +92,19 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
             raise DataError(f"{error} Bring it again: {_how(task, source, name)}.") from error
         tell(str(error))
         found = None
+    if found is not None and source is not None and source.generate and source.fingerprint not in ("", found.fingerprint):
+        # made by an earlier version of its generator
+        found = None
     if found is None:
         if source is None or not source.generate:
             raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: {_how(task, source, name)}.")
         tell(f"Generating the {name} dataset of {task.name} (once).")
         found = store(task, name, _call(source.generate)())
-    if source is not None and source.fingerprint and found.fingerprint != source.fingerprint:
-        raise DataError(
-            f"The dataset {name!r} of {task.name} has the fingerprint {found.fingerprint[:16]}, where {source.fingerprint[:16]} is expected. "
-            "Under another NumPy than the pinned one its random numbers may differ: install with constraints.txt."
-        )
+        if source.fingerprint not in ("", found.fingerprint):
+            tell(
+                f"The {name} dataset of {task.name} came out as {found.fingerprint[:16]}, not as {source.fingerprint[:16]}: this NumPy draws other "
+                "random numbers than the pinned one. It is a board of its own; install with constraints.txt to compare with others."
+            )
     return found
 
 

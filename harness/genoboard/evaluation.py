@@ -120,7 +120,9 @@ def load(task: str, *, split: str | None = None, data: str | None = None, worksp
 
 def enter_controls(competition: Competition, like: Run, without: str = "") -> None:
     """Record the task's controls that this board does not hold yet."""
-    there = {e.model for e in Store(competition.workspace.database).entries(competition.board) if e.control and e.verdict == "ok"}
+    primary = competition.metrics[0]
+    standings = Store(competition.workspace.database).standings(competition.board, primary.name, primary.direction)
+    there = {s.model for s in standings if s.control and s.verdict == "ok"}
     for spec in competition.controls():
         if spec.name not in there and spec.name != without:
             like.tell(f"Entering the control {spec.name} (once per board).")

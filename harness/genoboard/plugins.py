@@ -121,7 +121,7 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
     manager.register(builtin, name="genoboard")
     distributions: dict[str, tuple[str, str]] = {}
     broken: dict[str, str] = {}
-    points = sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name)
+    points = sorted(metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value))
     for one, other in pairwise(points):
         if one.name == other.name:
             raise PluginError(f"Two plugins are called {one.name!r}: {_origin(one)} and {_origin(other)}. Uninstall one of them.")
@@ -140,7 +140,7 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
     models = _gather(manager, "register_models", "model", partial(_card, ModelSpec), owners, broken)
     metrics = _gather(manager, "register_metrics", "metric", partial(_card, Metric), owners, broken)
     exporters = _gather(manager, "register_exporters", "format", _exporter, owners, broken)
-    return Plugins(tasks, models, metrics, exporters, owners, distributions, broken, manager)
+    return Plugins(tasks, models, metrics, exporters, owners, distributions, dict(sorted(broken.items())), manager)
 
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
@@ -150,11 +150,11 @@ def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
     try:
         manager.register(plugin, name=name)
     except pluggy.PluginValidationError as error:
-        manager.unregister(plugin)
+        manager.unregister(name=name)
         raise PluginError(" ".join(str(error).split())) from None
     strange = next((h.name for h in manager.get_hookcallers(plugin) or () if not h.has_spec()), None)
     if strange is not None:
-        manager.unregister(plugin)
+        manager.unregister(name=name)
         near = nearest(strange, _hooks(), most=1)
         mend = f"Did you mean {near[0]}?" if near else f"The hooks are: {', '.join(_hooks())}."
         raise PluginError(f"{_where(plugin)} implements {strange!r}, which is not a hook. {mend}")
@@ -209,7 +209,7 @@ def _hooks() -> list[str]:
 
 
 def _where(plugin: object) -> str:
-    return str(getattr(plugin, "__name__", None) or type(plugin).__qualname__)
+    return str(getattr(plugin, "__name__", None) or type(plugin).__name__)
 
 
 def _origin(point: metadata.EntryPoint) -> str:

@@ -66,7 +66,7 @@ class DataSource:
     generate : ``"module:function"``, () -> Dataset; seeded, for a demo cohort.
     read : ``"module:function"``, (folder or file: Path, tell: Callable[[str], None]) -> Dataset, for a user's files.
     files : what ``genoboard data TASK --download`` fetches, then hands to `read`.
-    fingerprint : where given, the data must have exactly this fingerprint.
+    fingerprint : what a generated dataset comes out as under the pinned NumPy; elsewhere a difference is told.
     licence, cite : shown when the dataset is described.
     """
 

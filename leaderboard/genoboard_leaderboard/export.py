@@ -45,7 +45,7 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     if not rows:
         return "\n".join([*lines, EMPTY, ""])
 
-    labels = [_printable(_label(row)) for row in rows]
+    labels = [_printable(row["name"]) for row in rows]
     notes = [_printable(note) for note in _notes(rows)]
     rank = _column("#", [_rank(row) for row in rows], ">")
     full, brief = (_column(f"{primary} (95 % interval)", _primary(rows, primary, brief), "<") for brief in (False, True))
@@ -116,7 +116,7 @@ def markdown(document: Document, metrics: Sequence[str] | None = None) -> str:
     head = ["rank", "name", f"{primary} (95 % interval)", *(["fold mean +- sd"] if folds else []), *others, "from", "notes"]
     lines += [_piped(head), _piped(["---:", "---", "---", *(["---"] if folds else []), *("---:" for _ in others), "---", "---"])]
     for row, cell, source, note in zip(rows, _primary(rows, primary), _sources(rows), _notes(rows), strict=True):
-        cells = [_rank(row), _label(row), " ".join(cell.split())]
+        cells = [_rank(row), row["name"], " ".join(cell.split())]
         cells += [_folds(row, primary)] if folds else []
         cells += [_number(row["scores"].get(metric)) for metric in others]
         lines.append(_piped([*cells, source, f"{note}: {row['reason']}" if _verdict(row) else note]))
@@ -142,10 +142,6 @@ def _chosen(document: Document, metrics: Sequence[str] | None) -> tuple[str, lis
 
 def _title(document: Document) -> str:
     return f"{document['task']}: data {document['data']} ({document['data_fingerprint'][:8]}), split {document['split']}"
-
-
-def _label(row: Mapping[str, Any]) -> str:
-    return f"{row['name']} (control)" if row["control"] else row["name"]
 
 
 def _number(value: float | None) -> str:
@@ -183,7 +179,7 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         code = row["code"]
         state = "" if code["state"] == "unknown" else code["state"]
         source = code["source"][:6] if names[row["name"]] > 1 else ""
-        said.append(" ".join(filter(None, (row["origin"], state, source))))
+        said.append(" ".join(filter(None, ("control" if row["control"] else row["origin"], state, source))))
     return said
 
 

@@ -12,7 +12,7 @@ MODELS = "genoboard_sklearn.models:"
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
     """Return one card per function in `models`."""
-    forest = {"max_features": 0.4, "min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.2, "top": 1000}
+    forest = {"min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.2, "top": 1000}
     return [
         ModelSpec(
             "logistic-regression",
@@ -20,8 +20,18 @@ def register_models() -> Iterable[ModelSpec]:
             "multinomial logistic regression, L2 penalty, Pareto-scaled genes",
             {"C": 20.0, "class_weight": None, "max_iter": 1000, "expressed_in": 0.2, "top": 5000},
         ),
-        ModelSpec("random-forest", MODELS + "random_forest", "random forest on the most variable genes", {"n_estimators": 300, **forest}),
-        ModelSpec("extra-trees", MODELS + "extra_trees", "extremely randomised trees on the most variable genes", {"n_estimators": 500, **forest}),
+        ModelSpec(
+            "random-forest",
+            MODELS + "random_forest",
+            "random forest on the most variable genes",
+            {"n_estimators": 300, "max_features": 0.2, **forest},
+        ),
+        ModelSpec(
+            "extra-trees",
+            MODELS + "extra_trees",
+            "extremely randomised trees on the most variable genes",
+            {"n_estimators": 500, "max_features": 0.4, **forest},
+        ),
         ModelSpec(
             "hist-gradient-boosting",
             MODELS + "hist_gradient_boosting",
@@ -41,7 +51,7 @@ def register_models() -> Iterable[ModelSpec]:
             "knn",
             MODELS + "knn",
             "nearest neighbours among linear discriminants of principal components",
-            {"n_neighbors": 20, "weights": "uniform", "n_components": 50, "shrinkage": 0.02, "expressed_in": 0.2, "top": 5000},
+            {"n_neighbors": 20, "weights": "uniform", "n_components": 100, "shrinkage": 0.1, "expressed_in": 0.2, "top": 5000},
         ),
         ModelSpec(
             "svm",

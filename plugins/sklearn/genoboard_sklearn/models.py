@@ -46,7 +46,7 @@ def logistic_regression(
 
 def random_forest(
     n_estimators: int = 300,
-    max_features: float | str = 0.4,
+    max_features: float | str = 0.2,
     min_samples_leaf: int = 1,
     class_weight: str | None = None,
     expressed_in: float = 0.2,
@@ -96,8 +96,8 @@ def hist_gradient_boosting(
 def knn(
     n_neighbors: int = 20,
     weights: str = "uniform",
-    n_components: int = 50,
-    shrinkage: float = 0.02,
+    n_components: int = 100,
+    shrinkage: float = 0.1,
     expressed_in: float = 0.2,
     top: int = 5000,
 ) -> Pipeline:

@@ -21,8 +21,9 @@ def register_models() -> Iterable[ModelSpec]:
                 "max_depth": 3,
                 "min_child_weight": 0.3,
                 "subsample": 0.6,
-                "colsample_bynode": 0.3,
+                "colsample_bytree": 0.3,
                 "reg_lambda": 1.0,
+                "max_bin": 64,
                 "top": 2000,
             },
         )

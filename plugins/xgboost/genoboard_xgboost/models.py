@@ -30,8 +30,9 @@ class XGBoost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         max_depth: int = 3,
         min_child_weight: float = 0.3,
         subsample: float = 0.6,
-        colsample_bynode: float = 0.3,
+        colsample_bytree: float = 0.3,
         reg_lambda: float = 1.0,
+        max_bin: int = 64,
         top: int = 2000,
         random_state: int = 0,
         n_jobs: int = 1,
@@ -41,8 +42,9 @@ class XGBoost(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         self.max_depth = max_depth
         self.min_child_weight = min_child_weight
         self.subsample = subsample
-        self.colsample_bynode = colsample_bynode
+        self.colsample_bytree = colsample_bytree
         self.reg_lambda = reg_lambda
+        self.max_bin = max_bin
         self.top = top
         self.random_state = random_state
         self.n_jobs = n_jobs

@@ -37,6 +37,7 @@ DEMO = DataSource(
     "demo",
     "a generated cohort in the shape of GTEx's brain samples: 13 regions, 110 donors, 600 genes; nobody's data",
     generate="genoboard_tasks.brain_region.demo:generate",
+    fingerprint="2fc46aeb5a5312d025426fbe73ef62a40b331446151249dc0d69d65962e4e7bd",
     licence="Apache-2.0, as the code that makes it",
 )
 
