@@ -97,6 +97,12 @@ def entries(workspace: Path, task: str = "pebbles") -> list[Path]:
     return sorted(p for p in folder.iterdir() if not p.name.startswith(".")) if folder.exists() else []
 
 
+def entry(workspace: Path, name: str) -> Path:
+    """The folder of the only entry of that name."""
+    (found,) = (p for p in entries(workspace) if p.name.partition("-")[2].startswith(name))
+    return found
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
@@ -262,8 +268,8 @@ def test_no_time_at_all_is_refused(genoboard: Callable[..., Said]) -> None:
         ("run pebbles centriod", "There is no model named 'centriod'. Did you mean centroid?"),
         ("run pebbles priors prior", "There is no model named 'priors'. Did you mean prior?"),
         ("check centroids", "There is no model or task named 'centroids'. Did you mean centroid?"),
-        ("run pebbles prior --split beech", "There is no split of pebbles named 'beech'. Did you mean beach"),
-        ("leaderboard pebbles --split beach-cv5", "There is no split of pebbles named 'beach-cv5'. Did you mean beach-cv"),
+        ("run pebbles prior --split cave", "There is no split of pebbles named 'cave'. Did you mean cove"),
+        ("leaderboard pebbles --split cove-cv5", "There is no split of pebbles named 'cove-cv5'. Did you mean cove-cv"),
         ("run pebbles prior --data demos", "There is no dataset of pebbles named 'demos'. Did you mean demo? To bring one of your own: genoboard data pebbles --from DIR --as demos."),
         ("leaderboard pebbles --data shor", "There is no dataset of pebbles named 'shor'. Did you mean shore?"),
         ("data pebbles --use shor", "There is no dataset of pebbles named 'shor'. Did you mean shore?"),
@@ -333,7 +339,7 @@ def test_words_that_do_not_fit_are_usage_errors_in_json_too(genoboard: Callable[
 @pytest.mark.parametrize(
     ("words", "status"),
     [
-        ("list --json", 0), ("list models --json", 0), ("data pebbles --json", 0), ("data pebbles --split beach --json", 0),
+        ("list --json", 0), ("list models --json", 0), ("data pebbles --json", 0), ("data pebbles --split cove --json", 0),
         ("data pebbles --use demo --json", 0), ("data pebbles --export taken --json", 0), ("data pebbles --from shore --json", 0), ("data pebbles --from nowhere --json", 1),
         ("submit pebbles -f good.csv --name x --json", 0), ("submit pebbles -f bad.csv --name x --json", 1), ("submit pebbles -f none.csv --name x --json", 1),
         ("score good.csv --solution solution.csv --metric f1_macro --json", 0), ("score bad.csv --solution solution.csv --metric f1_macro --json", 1),
@@ -365,7 +371,7 @@ def test_with_json_stdout_is_one_json_value_and_nothing_else(
 
 
 def test_progress_and_notes_of_a_real_process_are_on_stderr_alone() -> None:
-    said = process("run", "pebbles", "centroid", "-v", "--set", "says=loud", "--json", "--split", "beach-cv")
+    said = process("run", "pebbles", "centroid", "-v", "--set", "says=loud", "--json", "--split", "cove-cv")
     assert said.status == 0
     assert said.json["runs"][0]["verdict"] == "ok"
     assert said.err.count("loud") == 3
@@ -377,7 +383,7 @@ def test_a_terminal_is_shown_a_progress_bar_on_stderr() -> None:
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))
     with subprocess.Popen(
-        [sys.executable, "-c", START, "run", "pebbles", "centroid", "--split", "beach-cv", "--in-process"], stdout=subprocess.PIPE, stderr=follower
+        [sys.executable, "-c", START, "run", "pebbles", "centroid", "--split", "cove-cv", "--in-process"], stdout=subprocess.PIPE, stderr=follower
     ) as running:
         os.close(follower)
         shown = b""
@@ -389,8 +395,7 @@ def test_a_terminal_is_shown_a_progress_bar_on_stderr() -> None:
         printed = running.stdout.read()
     os.close(leader)
     assert running.returncode == 0
-    assert b"centroid" in shown
-    assert b"3/3" in shown
+    assert re.search(rb"centroid: .*\| \d/3 ", shown)
     assert b"fold/s" not in printed
 
 
@@ -410,7 +415,7 @@ def test_list_json_has_what_a_program_needs(genoboard: Callable[..., Said]) -> N
     told = genoboard("list", "--json").json
     tasks = {t["name"]: t for t in told["tasks"]}
     assert tasks["pebbles"] == {
-        "name": "pebbles", "summary": "Tell the shape of a pebble from three measures.", "splits": ["beach", "beach-cv", "any"], "datasets": ["shore", "demo"], "plugin": "pebbles",
+        "name": "pebbles", "summary": "Tell the shape of a pebble from three measures.", "splits": ["cove", "cove-cv", "any"], "datasets": ["shore", "demo"], "plugin": "pebbles",
     }  # fmt: skip
     models = {m["name"]: m for m in told["models"]}
     assert models["centroid"]["parameters"] == {"spread": 1.0, "says": ""}
@@ -429,12 +434,12 @@ def test_a_run_says_where_it_is_what_it_scored_and_what_comes_next(genoboard: Ca
     said = genoboard("run", "pebbles", "centroid", "-m", "first try")
     assert said.status == 0
     where, score, folder, following = said.out.splitlines()
-    assert where == "pebbles / demo / split beach: What shape has a pebble of a beach never seen before?"
+    assert where == "pebbles / demo / split cove: What shape has a pebble of a cove never seen before?"
     assert re.fullmatch(r"centroid  f1-macro 0\.\d{5}  accuracy 0\.\d{5}  multiclass-log-loss \d\.\d{5}", score)
-    assert Path(folder.strip()) == entries(workspace)[-1]
-    assert following == "Next: genoboard leaderboard pebbles --split beach --data demo"
+    assert Path(folder.strip()) == entry(workspace, "centroid")
+    assert following == "Next: genoboard leaderboard pebbles --split cove --data demo"
     assert "Entering the control prior (once per board)." in said.err
-    record = json.loads((entries(workspace)[-1] / "run.json").read_text())
+    record = json.loads((entry(workspace, "centroid") / "run.json").read_text())
     assert record["entry"]["message"] == "first try"
     assert record["command"].endswith("run pebbles centroid -m 'first try'")
 
@@ -496,7 +501,7 @@ def test_nested_names_reach_the_steps_of_a_pipeline_in_a_file(genoboard: Callabl
     (run,) = said.json["runs"]
     assert run["name"] == "scaled"
     assert run["parameters"] == {"clf__C": 1e-6, "clf__max_iter": 50}
-    shares = pd.read_csv(entries(tmp_path / "workspace")[-1] / "predictions.csv")[["flat", "rough", "round"]]
+    shares = pd.read_csv(entry(tmp_path / "workspace", "scaled") / "predictions.csv")[["flat", "rough", "round"]]
     assert shares.to_numpy().std() < 1e-3, "with so small a C hardly anything but the intercept is left"
     wrong = genoboard("run", "pebbles", "pipes.py:scaled", "--set", "clf__see=1")
     assert wrong.status == 1
@@ -509,7 +514,7 @@ def test_dev_prints_mean_and_sd_and_writes_out_of_fold_predictions_but_records_n
     assert re.search(r"^centroid  f1-macro 0\.\d{5} \+- 0\.\d{5}  accuracy 0\.\d{5} \+- 0\.\d{5}", said.out, re.MULTILINE)
     path = Path(re.search(r"out-of-fold predictions: (\S+oof\.csv)", said.out)[1])  # type: ignore[index]
     oof = pd.read_csv(path, index_col="id")
-    told = genoboard("data", "pebbles", "--split", "beach", "--json").json
+    told = genoboard("data", "pebbles", "--split", "cove", "--json").json
     assert len(oof) == told["folds"][0]["train"]["rows"] == 60
     genoboard("data", "pebbles", "--export", "taken")
     assert not set(oof.index) & set(pd.read_csv("taken/test.csv", index_col="id").index), "the test rows were not looked at"
@@ -520,7 +525,7 @@ def test_dev_prints_mean_and_sd_and_writes_out_of_fold_predictions_but_records_n
 
 def test_dev_in_json_names_the_dataset_the_scores_and_the_file(genoboard: Callable[..., Said]) -> None:
     told = genoboard("run", "pebbles", "centroid", "--dev", "--json").json
-    assert (told["task"], told["data"], told["split"]) == ("pebbles", "demo", "beach")
+    assert (told["task"], told["data"], told["split"]) == ("pebbles", "demo", "cove")
     (run,) = told["runs"]
     assert set(run["scores"]["f1-macro"]) == {"mean", "sd"}
     assert Path(run["oof"]).is_file()
@@ -543,7 +548,7 @@ def test_what_a_model_prints_in_process_does_not_get_into_the_json() -> None:
 def test_verbose_streams_what_the_model_prints(genoboard: Callable[..., Said], workspace: Path) -> None:
     said = genoboard("run", "pebbles", "centroid", "-v", "--set", "says=hello sea")
     assert "hello sea\n" in said.err
-    assert "hello sea" in (entries(workspace)[-1] / "log.txt").read_text()
+    assert "hello sea" in (entry(workspace, "centroid") / "log.txt").read_text()
     assert "hello sea" not in genoboard("run", "pebbles", "centroid", "--set", "says=hello sea").err
 
 
@@ -558,9 +563,9 @@ def test_a_name_given_is_the_standing_s(genoboard: Callable[..., Said]) -> None:
 def test_a_good_file_becomes_an_entry(genoboard: Callable[..., Said], sample: Path, workspace: Path) -> None:
     said = genoboard("submit", "pebbles", "-f", sample, "--name", "by hand", "-m", "uniform")
     assert said.status == 0
-    assert said.out.startswith("pebbles / demo / split beach: ")
+    assert said.out.startswith("pebbles / demo / split cove: ")
     assert re.search(r"^by hand  f1-macro 0\.16667  accuracy 0\.33333  multiclass-log-loss 1\.09861$", said.out, re.MULTILINE)
-    record = json.loads((entries(workspace)[-1] / "run.json").read_text())
+    record = json.loads((entry(workspace, "by-hand") / "run.json").read_text())
     assert record["entry"]["origin"] == "file"
     assert record["file"] == str(sample)
     assert {s["name"] for s in genoboard("leaderboard", "pebbles", "--json").json["standings"]} == {"by hand", "prior"}
@@ -587,22 +592,22 @@ def test_a_board_without_entries_says_what_comes_next(genoboard: Callable[..., S
     assert said.status == 0
     assert said.out == (
         "pebbles: data demo, split any\nWhat shape has one more pebble?\n\n"
-        "No entries yet. Next: genoboard run pebbles MODEL --split any --data demo\nThis split leaks: Pebbles of one beach are alike.\n"
+        "No entries yet. Next: genoboard run pebbles MODEL --split any --data demo\nThis split leaks: Pebbles of one cove are alike.\n"
     )
 
 
 def test_the_board_names_task_data_split_question_intervals_and_null(genoboard: Callable[..., Said], made: Path) -> None:
     lines = genoboard("--workspace", made, "leaderboard", "pebbles").out.splitlines()
-    assert re.fullmatch(r"pebbles: data demo \([0-9a-f]{8}\), split beach", lines[0])
-    assert lines[1] == "What shape has a pebble of a beach never seen before?"
-    assert any(re.match(r"1  centroid +0\.\d{5} \[0\.\d{5}, 0\.\d{5}\] +0\.\d{5} +\d\.\d{5}  run released$", line) for line in lines)
-    assert any(re.match(r"2  prior \(control\) +0\.16667", line) for line in lines)
+    assert re.fullmatch(r"pebbles: data demo \([0-9a-f]{8}\), split cove", lines[0])
+    assert lines[1] == "What shape has a pebble of a cove never seen before?"
+    assert any(re.match(r"1  centroid +0\.\d{5} \[0\.\d{5}, [01]\.\d{5}\] +0\.\d{5} +\d\.\d{5}  run released$", line) for line in lines)
+    assert any(re.match(r"2  prior +0\.16667 .*  control \w+$", line) for line in lines)
     assert lines[-1] == "Best first; [low, high] is the 95 % interval. The null model here: prior: the shares of the shapes."
 
 
 def test_the_board_as_json_has_the_promised_shape(genoboard: Callable[..., Said], made: Path) -> None:
     told = genoboard("--workspace", made, "leaderboard", "pebbles", "--format", "json").json
-    assert (told["task"], told["split"], told["data"]) == ("pebbles", "beach", "demo")
+    assert (told["task"], told["split"], told["data"]) == ("pebbles", "cove", "demo")
     first, second = told["standings"]
     assert (first["rank"], first["name"], second["rank"], second["name"]) == (1, "centroid", 2, "prior")
     assert (made / "submissions" / "pebbles" / first["entry"] / "run.json").is_file()
@@ -633,11 +638,11 @@ def test_the_board_as_csv_and_markdown_holds_the_same_numbers(genoboard: Callabl
 
 
 def test_a_cross_validated_board_shows_mean_and_sd_over_folds_beside_the_pooled_score(genoboard: Callable[..., Said]) -> None:
-    assert genoboard("run", "pebbles", "prior", "--split", "beach-cv").status == 0
-    board = genoboard("leaderboard", "pebbles", "--split", "beach-cv")
+    assert genoboard("run", "pebbles", "prior", "--split", "cove-cv").status == 0
+    board = genoboard("leaderboard", "pebbles", "--split", "cove-cv")
     assert "fold mean +- sd" in board.out
     assert re.search(r"0\.\d{5} \+- 0\.\d{5}", board.out)
-    (standing,) = genoboard("leaderboard", "pebbles", "--split", "beach-cv", "--json").json["standings"]
+    (standing,) = genoboard("leaderboard", "pebbles", "--split", "cove-cv", "--json").json["standings"]
     assert set(standing["fold_mean"]) == set(standing["fold_sd"]) == {"f1-macro", "accuracy", "multiclass-log-loss"}
     assert standing["scores"]["accuracy"] == pytest.approx(1 / 3, abs=0.05)
 

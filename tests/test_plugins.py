@@ -330,4 +330,4 @@ def test_a_metric_of_a_plugin_scores_any_file_by_name(tmp_path: Path) -> None:
 
 def test_a_task_of_a_plugin_is_opened_like_any_other(pebbles: Task) -> None:
     competition = Competition.open("bare", plugins=load_plugins(extra=[bringing(pebbles)]))
-    assert (len(competition.data.rows), competition.split.name, competition.data.name) == (90, "beach", "demo")
+    assert (len(competition.data.rows), competition.split.name, competition.data.name) == (90, "cove", "demo")

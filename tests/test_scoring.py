@@ -14,7 +14,7 @@ from scipy import stats
 
 from genoboard import Metric, UndefinedScore, per_class
 from genoboard.metrics import BUILTIN
-from genoboard.scoring import REPLICATES, Solution, interval, resampling_weights, score, t_quantile, value_of
+from genoboard.scoring import MOST_CLUSTERS, REPLICATES, Solution, blocks, interval, resampling_weights, score, t_quantile, value_of
 from genoboard_leaderboard.entry import Score
 
 METRIC = {m.name: m for m in BUILTIN}
@@ -199,3 +199,13 @@ def test_merging_onto_a_later_class_keeps_the_order_of_the_others() -> None:
     truth = np.array([0, 1, 2])
     assert value_of(merged, truth, np.eye(3)[[2, 1, 0]], CLASSES) == 1.0
     assert value_of(merged, truth, np.eye(3)[[1, 0, 1]], CLASSES) == 0.0
+
+
+def test_very_many_clusters_are_resampled_in_blocks() -> None:
+    key = "5eed" * 16
+    cluster = np.arange(50_000, dtype=np.int64) // 2
+    merged = blocks(cluster, key)
+    assert len(np.unique(merged)) == MOST_CLUSTERS
+    assert (merged[::2] == merged[1::2]).all(), "a cluster is never cut"
+    few = np.arange(100, dtype=np.int64)
+    assert blocks(few, key) is few

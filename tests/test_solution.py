@@ -74,7 +74,7 @@ def test_values_against_values(score: Callable[..., float]) -> None:
     truth, said = "id,y\na,1\nb,2.5\nc,-3e1\n", "y,id\n-30,c\n2,a\n2.5,b\n"
     assert score(truth, said, "mse") == pytest.approx(1 / 3)
     assert score(truth, said, "rmse") == pytest.approx(math.sqrt(1 / 3))
-    assert score(truth, said, "spearman") == 1.0
+    assert score(truth, said, "spearman") == pytest.approx(1.0, abs=1e-12)
 
 
 def test_one_hot_columns_are_classes(score: Callable[..., float]) -> None:
@@ -134,7 +134,7 @@ def test_ids_stay_what_they_are(score: Callable[..., float]) -> None:
 def test_labels_that_look_like_numbers_are_compared_as_text_but_no_slip_passes_for_a_class(score: Callable[..., float], write: Write) -> None:
     truth = "id,grade\na,1\nb,0\nc,1\n"
     assert score(truth, "id,grade\na,1\nb,0\nc,0\n", "accuracy") == pytest.approx(2 / 3)
-    with pytest.raises(InvalidSubmission, match=r"(?s)3 unknown labels: labels are compared to the letter.*'1\.0': did you mean '1'\?.*'0\.0': did you mean '0'\?"):
+    with pytest.raises(InvalidSubmission, match=r"(?s)3 unknown labels: labels are compared to the letter.*line 2, id 'a', column 'grade': '1\.0'"):
         score(truth, "id,grade\na,1.0\nb,0.0\nc,0.0\n", "accuracy")
     with pytest.raises(InvalidSubmission, match=r"(?s)1 unknown label:.*'0\.7'"):
         score(truth, "id,grade\na,1\nb,0\nc,0.7\n", "accuracy")
@@ -271,7 +271,7 @@ def test_score_reads_every_kind_of_file(tmp_path: Path) -> None:
 def test_kaggle_s_own_stage_2_solution_scores_the_uniform_guess_at_ln_9(real_data: Path, tmp_path: Path) -> None:
     solution = real_data / "variant-class" / "msk" / "stage_2_private_solution.csv"
     truth = pd.read_csv(solution)
-    guess = truth.assign(**{c: 1 / 9 for c in truth.columns[1:]})
+    guess = truth.assign(**dict.fromkeys(truth.columns[1:], 1 / 9))
     guess.to_csv(tmp_path / "uniform.csv", index=False)
     value, notes = score_file(tmp_path / "uniform.csv", solution, METRICS.metric("multiclass-log-loss"))
     assert value == pytest.approx(math.log(9), abs=1e-12)

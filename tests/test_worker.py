@@ -139,7 +139,7 @@ def test_the_run_tells_its_seed_threads_classes_and_device_and_has_an_empty_fold
     assert outcome.verdict == "ok", outcome.reason
     assert log == f"7 2 cpu {CLASSES!r} []\n"
     lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == [{"step": 0, "loss": 1.0, "rows": 36.0}, {"step": 1, "loss": 0.5, "rows": 36.0}]
+    assert [json.loads(line) for line in lines] == [{"fold": 1, "step": 0, "loss": 1.0, "rows": 36.0}, {"fold": 1, "step": 1, "loss": 0.5, "rows": 36.0}]
 
 
 # Seeds and threads

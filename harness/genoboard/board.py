@@ -90,8 +90,7 @@ def _current(card: Task, split: str, name: str, held: list[Board]) -> Board:
         return Board(card.name, name, about["fingerprint"], split, about["splits"][split])
     if held:
         return held[-1]
-    if about is not None:
-        raise DataError(f"{card.name} / {name} cannot be split by {split!r}. Choose another --split.")
-    if name not in catalog.names(card):
+    if about is None and name not in catalog.names(card):
         raise UnknownName(f"dataset of {card.name}", name, catalog.names(card))
-    return Board(card.name, name, "", split, "")
+    # data that came in before the task had this split: a run will tell whether they can be split so
+    return Board(card.name, name, about["fingerprint"] if about else "", split, "")

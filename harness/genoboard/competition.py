@@ -19,7 +19,7 @@ from .errors import UsageError
 from .metrics import Metric
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
-from .scoring import Solution
+from .scoring import Solution, blocks
 from .splits import Fold, Split
 from .submission import Form
 from .task import Task, Tell
@@ -90,7 +90,8 @@ class Competition:
             fold[f.test] = number
         by = self.split.bootstrap_group
         cluster = np.arange(len(rows)) if by is None else pd.factorize(rows[by], sort=True)[0]
-        return Solution(self.codes(rows["y"], self.task.classes), self.task.classes, fold[self.test], cluster.astype(np.int64), self.board.split_fingerprint)
+        key = self.board.split_fingerprint
+        return Solution(self.codes(rows["y"], self.task.classes), self.task.classes, fold[self.test], blocks(cluster.astype(np.int64), key), key)
 
     def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
         """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""

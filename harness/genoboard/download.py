@@ -17,7 +17,7 @@ from .errors import DataError
 from .task import DataSource, RemoteFile, Task, Tell
 from .workspace import cache, write_text
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 TIMEOUT = (10, 60)
 
 
@@ -89,11 +89,16 @@ def _resume(url: str, part: Path) -> None:
             return  # the part is whole already, or not a part of this file: the hash will tell
         answer.raise_for_status()
         resumed = answer.status_code == requests.codes.partial_content
-        total = int(answer.headers.get("content-length", 0)) + (have if resumed else 0)
-        bar = tqdm(total=total or None, initial=have if resumed else 0, unit="B", unit_scale=True, desc=part.stem, disable=not sys.stderr.isatty())
+        before = have if resumed else 0
+        total = before + int(answer.headers["content-length"]) if "content-length" in answer.headers else 0
+        bar = tqdm(total=total or None, initial=before, unit="B", unit_scale=True, desc=part.stem, disable=not sys.stderr.isatty())
         with part.open("ab" if resumed else "wb") as out, bar:
-            for chunk in answer.iter_content(CHUNK):
-                out.write(chunk)
-                bar.update(len(chunk))
+            try:
+                for chunk in answer.iter_content(CHUNK):
+                    out.write(chunk)
+                    bar.update(len(chunk))
+            except requests.exceptions.ChunkedEncodingError:
+                if not total:
+                    raise
     if total and part.stat().st_size != total:
         raise requests.ConnectionError(f"the connection ended after {part.stat().st_size:,} of {total:,} bytes")

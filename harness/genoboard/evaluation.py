@@ -20,7 +20,7 @@ from .record import SubmissionFolder
 from .run import Run, code, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
-from .workspace import OUT_OF_FOLD, PREDICTIONS
+from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS
 
 def evaluate(
     task: str | Competition,
@@ -53,7 +53,8 @@ def evaluate(
     run = prepare(competition, model, parameters, seed, limits, **talk)
     if run.in_process:
         return _run(competition, run, name or run.model.name, message, record=False)
-    enter_controls(competition, run, without=run.model.name)
+    itself = run.is_control(competition) and name in (None, run.model.name)
+    enter_controls(competition, run, without=run.model.name if itself else "")
     return _run(competition, run, name or run.model.name, message)
 
 
@@ -89,7 +90,12 @@ def cross_validate(
     run = prepare(competition, model, parameters, seed, limits, **talk)
     inner = competition.within_train(folds)
     with SubmissionFolder(inner, f"{run.model.name}-dev") as folder:
-        prediction = union(inner, run_folds(inner, run, folder.path))
+        outcomes = run_folds(inner, run, folder.path)
+        try:
+            prediction = union(inner, outcomes)
+        except ModelFailed as error:
+            folder.stay()
+            raise ModelFailed(error.verdict, f"{error}. Its log: {folder.final / LOG}") from error
         scores, _ = scoring.score(inner.metrics, inner.solution, prediction)
         oof = pd.DataFrame(prediction, index=inner.data.rows.index[inner.test], columns=list(inner.form.classes) or [inner.form.target_column])
         oof.to_csv(folder.path / OUT_OF_FOLD)
@@ -148,7 +154,7 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
         except ModelFailed as error:
             entry = replace(entry, verdict=error.verdict, reason=str(error))
         except InvalidSubmission as error:
-            entry = replace(entry, verdict="invalid", reason=" ".join(error.problems))
+            entry = replace(entry, verdict="invalid", reason=" ".join(" ".join(error.problems).split()))
         except UndefinedScore as error:
             entry = replace(entry, verdict="invalid", reason=str(error))
         if outcomes:

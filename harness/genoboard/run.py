@@ -92,8 +92,11 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
         job = Job(
             run.model, run.parameters, competition.data.X(fold.train, run.model.inputs), competition.codes(y, classes),
             competition.data.X(fold.test, run.model.inputs), classes, competition.task.target, run.seed, run.limits,
-            competition.groups(fold.train), run.estimator,
+            competition.groups(fold.train), number, run.estimator,
         )  # fmt: skip
+        if len(competition.folds) > 1:
+            with (folder / workspace.LOG).open("a", encoding="utf-8") as log:
+                log.write(f"--- fold {number} of {len(competition.folds)}\n")
         outcome = sandbox.run(job, folder / workspace.LOG, folder / workspace.CURVES, run.stream, run.in_process)
         if outcome.labels_only and competition.metrics[0].reads == "probabilities":
             reason = f"{run.model.name} has no predict_proba, and {competition.metrics[0].name} needs probabilities: wrap it in CalibratedClassifierCV."

@@ -42,6 +42,7 @@ class Job:
     ----------
     y : int64 codes into `classes` (the classes of the training rows), or float64.
     groups : int64 (n,), opaque; rows that share a code share a group.
+    fold : its number, counted from 1.
     estimator : an estimator object that travels by cloudpickle, instead of the card's target.
     """
 
@@ -55,6 +56,7 @@ class Job:
     seed: int
     limits: Limits
     groups: NDArray[np.int64] | None = None
+    fold: int = 1
     estimator: object | None = None
 
 
@@ -87,12 +89,20 @@ def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_proc
             ending = _Ending(0, False, 0, 0.0, 0)
         else:
             ending = _supervise(job, folder, log, stream)
-        if (folder / "run" / "metrics.jsonl").exists():
-            with curves.open("ab") as out:
-                out.write((folder / "run" / "metrics.jsonl").read_bytes())
+        _keep_curves(folder / "run" / "metrics.jsonl", curves, job.fold)
         return _read_outcome(folder, job, ending, log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_curves(logged: Path, curves: Path, fold: int) -> None:
+    """Append what the model logged, told apart by fold; a line that the model wrote by other means, and is no JSON, is left out."""
+    if not logged.exists():
+        return
+    with curves.open("a", encoding="utf-8") as out:
+        for line in logged.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError, TypeError):
+                out.write(json.dumps({"fold": fold, **json.loads(line)}) + "\n")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .formulas import Formula
 
 REPLICATES = 1000
+MOST_CLUSTERS = 10_000
 Vector = NDArray[np.float64]
 
 
@@ -85,8 +86,9 @@ def view(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple
         for old, new in enumerate(to):
             merged[:, new] += prediction[:, old]
         truth, prediction, classes, k = to[truth], merged, tuple(kept), len(kept)
-    if metric.reads == "labels" and prediction.ndim == 2:
-        prediction = prediction.argmax(axis=1)
+    if metric.reads == "labels":
+        # one column is the probability of class 1; on a tie the earlier class stands
+        prediction = prediction.argmax(axis=1) if prediction.ndim == 2 else (prediction > 0.5).astype(np.int64)
     if metric.positive is not None:
         c, k = classes.index(metric.positive), 2
         truth = (truth == c).astype(np.int64)
@@ -106,6 +108,17 @@ def resampling_weights(solution: Solution) -> Vector:
     groups = int(solution.cluster.max()) + 1
     rng = np.random.default_rng(int(solution.key[:16], 16))
     return rng.multinomial(groups, np.full(groups, 1.0 / groups), size=REPLICATES).astype(np.float64)
+
+
+def blocks(cluster: NDArray[np.int64], key: str) -> NDArray[np.int64]:
+    """Return `cluster`, merged at random into `MOST_CLUSTERS` blocks where there are more.
+
+    Blocks of exchangeable clusters give sums the same variance, and the weights of a million clusters would fill the memory.
+    """
+    groups = int(cluster.max()) + 1
+    if groups <= MOST_CLUSTERS:
+        return cluster
+    return np.random.default_rng(int(key[:16], 16)).permutation(groups)[cluster] % MOST_CLUSTERS
 
 
 def replicates_of(metric: Metric, solution: Solution, prediction: Vector, weights: Vector) -> Vector:

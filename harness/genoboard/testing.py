@@ -128,7 +128,7 @@ def _cohort(card: ModelSpec) -> tuple[pd.DataFrame, Any]:
 def _try(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any, test: pd.DataFrame) -> Outcome:
     classes = tuple(f"class {i}" for i in range(int(y.max()) + 1)) if y.dtype == np.int64 else ()
     kind = "regression" if not classes else "multiclass" if len(classes) > 2 else "binary"
-    job = Job(card, card.settings({}), X, y, test, classes, kind, 0, Limits(SECONDS), np.arange(len(X), dtype=np.int64) // 3, estimator)
+    job = Job(card, card.settings({}), X, y, test, classes, kind, 0, Limits(SECONDS), np.arange(len(X), dtype=np.int64) // 3, estimator=estimator)
     with tempfile.TemporaryDirectory(prefix="genoboard-check-") as folder:
         return sandbox.run(job, Path(folder) / "log.txt", Path(folder) / "metrics.jsonl")
 

@@ -11,7 +11,7 @@ from genoboard import DataSource, ModelSpec, RemoteFile, Split, Task, hookimpl
 if TYPE_CHECKING:
     import click
 
-BEACH = Split("beach", asks="What shape has a pebble of a beach never seen before?", null="prior: the shares of the shapes", group="beach", folds=3)
+COVE = Split("cove", asks="What shape has a pebble of a cove never seen before?", null="prior: the shares of the shapes", group="cove", folds=3)
 
 TASK = Task(
     name="pebbles",
@@ -25,9 +25,9 @@ TASK = Task(
         DataSource("demo", "made-up pebbles", generate="pebbles.rows:generate"),
     ),
     splits=(
-        BEACH,
-        replace(BEACH, name="beach-cv", cross_validated=True),
-        Split("any", asks="What shape has one more pebble?", null="prior", leaks="Pebbles of one beach are alike.", published=True),
+        COVE,
+        replace(COVE, name="cove-cv", cross_validated=True),
+        Split("any", asks="What shape has one more pebble?", null="prior", leaks="Pebbles of one cove are alike.", published=True),
     ),
     metrics=("f1-macro", "accuracy", "multiclass-log-loss"),
     controls=("prior",),

@@ -14,18 +14,18 @@ MEASURES = ["length", "width", "height"]
 
 
 def table() -> pd.DataFrame:
-    """90 pebbles of 9 beaches: pebble, beach, shape and three measures."""
+    """90 pebbles of 9 coves: pebble, cove, shape and three measures."""
     random = np.random.default_rng(7)
-    shape, beach = np.repeat(["flat", "rough", "round"], 30), np.tile([f"beach {b}" for b in range(9)], 10)
+    shape, cove = np.repeat(["flat", "rough", "round"], 30), np.tile([f"cove {b}" for b in range(9)], 10)
     values = random.normal(5.0, 1.0, (90, 3)) + np.repeat(np.eye(3) * 1.5, 30, axis=0)
     frame = pd.DataFrame(values.round(3), columns=MEASURES)
     frame.insert(0, "pebble", [f"P{i:03d}" for i in range(90)])
-    return frame.assign(beach=beach, shape=shape)
+    return frame.assign(cove=cove, shape=shape)
 
 
 def dataset(frame: pd.DataFrame) -> Dataset:
     frame = frame.set_index("pebble")
-    return Dataset(frame[MEASURES].astype(np.float32), frame["shape"], frame[["beach"]], unit="cm", notes=(f"{len(frame)} pebbles picked up.",))
+    return Dataset(frame[MEASURES].astype(np.float32), frame["shape"], frame[["cove"]], unit="cm", notes=(f"{len(frame)} pebbles picked up.",))
 
 
 def generate() -> Dataset:
