@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genoboard import DataError, Dataset, DataSource, GenoboardError, Task, UnknownName, UsageError, catalog, cli, data, hookimpl
 from genoboard.competition import Competition
@@ -22,6 +25,7 @@ from genoboard.datasheet import export
 from genoboard.evaluation import submit
 from genoboard.plugins import load_plugins
 from genoboard.splits import fingerprint
+from genoboard.workspace import slug
 
 PEBBLES = Path(__file__).parent / "pebbles"
 
@@ -273,6 +277,34 @@ def test_an_export_of_a_cross_validated_split_has_fold_columns(genoboard: Callab
     assert set(pd.read_csv("held/test.csv")["id"]) == set(test.index[test["fold"] == 1]), "a held-out split is the first fold"
 
 
+def other_target(pebbles: Task, rows: pd.DataFrame, target: str) -> Any:
+    """Open the competition that asks for the length of a pebble, or whether it is round."""
+    classes = ("no", "yes") if target == "binary" else ()
+    held = dataset(rows)
+    y = held.y.eq("round").map({True: "yes", False: "no"}) if classes else rows.set_index("pebble")["length"]
+    split = replace(pebbles.splits[0], stratified=bool(classes))
+    task = replace(pebbles, name="bare", target=target, classes=classes, splits=(split,), metrics=("log-loss",) if classes else ("rmse",), target_column="asked")
+    data.store(task, "demo", replace(held, X=held.X[["width", "height"]], y=y.rename("asked")))
+    return without_controls(task)()
+
+
+@pytest.mark.parametrize("target", ["binary", "regression"])
+def test_a_task_that_asks_for_one_number_exports_a_sample_of_the_training_mean(pebbles: Task, rows: pd.DataFrame, tmp_path: Path, target: str) -> None:
+    competition = other_target(pebbles, rows, target)
+    *_, sample = export(competition, tmp_path / "taken")
+    frame = pd.read_csv(sample, index_col="id")
+    assert list(frame) == ["asked"]
+    asked = pd.read_csv(tmp_path / "taken" / "train.csv")["asked"]
+    assert frame["asked"].unique() == pytest.approx([asked.eq("yes").mean() if target == "binary" else asked.mean()])
+    assert submit(competition, sample, "mean").verdict == "ok"
+
+
+def test_a_task_that_no_csv_can_hold_is_not_exported(pebbles: Task, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"bare is a bins task, which no CSV can hold\. Use genoboard\.load\."):
+        list(export(without_controls(replace(pebbles, kind="bins"))(), tmp_path / "taken"))
+    assert not (tmp_path / "taken").exists()
+
+
 def test_an_export_that_cannot_be_written_is_an_error_and_no_traceback(genoboard: Callable[..., Said]) -> None:
     Path("taken").write_text("")
     said = genoboard("data", "pebbles", "--export", "taken")
@@ -401,6 +433,14 @@ def test_several_at_once_make_the_same_dataset(pebbles: Task) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: data.prepare(pebbles, "demo").fingerprint, range(16)))
     assert len(set(found)) == 1
+
+
+@given(st.text(max_size=90))
+def test_a_folder_s_name_is_harmless_and_names_itself(name: str) -> None:
+    made = slug(name)
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,60}", made)
+    assert made[0] not in ".-"
+    assert slug(made) == made
 
 
 # ------------------------------------------------------------------------------------------------- what a loader may not do

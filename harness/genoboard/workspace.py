@@ -95,7 +95,7 @@ def cache() -> Path:
 
 def slug(name: str) -> str:
     """Return `name` as a folder name: letters, digits, dot, hyphen and underscore, at most 60 of them."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:60] or "entry"
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:60].rstrip("-.") or "entry"
 
 
 def write_text(path: Path, text: str) -> None:

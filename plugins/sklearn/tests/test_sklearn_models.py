@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
+
 from genoboard import ModelSpec
 from genoboard_sklearn import register_models
 from genoboard_sklearn.genes import Components, GeneFilter, ParetoScaler
-from numpy.typing import NDArray
 
 CARDS = {card.name: card for card in register_models()}
 EXPLAINED = ("logistic-regression", "random-forest", "extra-trees")

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
+
 from genoboard import RunContext
 from genoboard_xgboost import register_models
 from genoboard_xgboost.models import XGBoost
-from numpy.typing import NDArray
 
 Cohort = tuple[pd.DataFrame, NDArray[np.int64]]
 
@@ -68,7 +69,9 @@ def test_a_row_asked_alone_gets_the_same_answer() -> None:
     np.testing.assert_allclose(model.predict_proba(X.iloc[[7]]), model.predict_proba(X)[[7]], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("sizes", "p"), [((40, 40, 37, 3), 60), ((20, 20), 60), ((10, 10, 10), 400)], ids=["tiny class", "two classes", "wide"])
+@pytest.mark.parametrize(
+    ("sizes", "p"), [((40, 40, 37, 3), 60), ((20, 20), 60), ((10, 10, 10), 400)], ids=["tiny class", "two classes", "wide"]
+)
 def test_it_takes_a_cohort_of_any_shape(sizes: tuple[int, ...], p: int) -> None:
     X, y = cohort(sizes, p)
     assert_probabilities(XGBoost(n_estimators=20).fit(X, y).predict_proba(X), len(y), len(sizes))

@@ -1,0 +1,83 @@
+"""The competition on real samples: GTEx v8, 2,642 brain samples of 382 donors x 117 genes, on all four splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from genoboard import board, data, datasheet
+from genoboard.competition import Competition
+from genoboard.evaluation import evaluate
+from genoboard.plugins import load_plugins
+
+PLUGINS = load_plugins()
+TASK = PLUGINS.tasks["brain-region"]
+FIRST_PARTY = ("logistic-regression", "xgboost")
+REFERENCES = ("sklearn.linear_model:LogisticRegression", "sklearn.ensemble:RandomForestClassifier", "xgboost:XGBClassifier")
+EVERY = sorted(n for n, m in PLUGINS.models.items() if "multiclass" in m.targets and n not in TASK.controls)
+
+
+@pytest.fixture(scope="module")
+def gtex(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace where GTEx's prepared folder has been ingested."""
+    data.ingest(TASK, real_data / "brain-region" / "gtex-v8")
+    return tmp_path_factory.mktemp("gtex")
+
+
+def standings(workspace: Path, split: str) -> dict[str, dict[str, object]]:
+    told = board.document(PLUGINS, str(workspace), "brain-region", split, "gtex-v8")
+    return {s["name"]: s for s in told["standings"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", ["donor", "random"])
+def test_every_plugin_beats_the_controls_and_one_beats_the_plain_references(gtex: Path, split: str) -> None:
+    competition = Competition.open("brain-region", split, "gtex-v8", gtex, PLUGINS)
+    for model in (*EVERY, *REFERENCES):
+        assert evaluate(competition, model).verdict == "ok", model
+    found = standings(gtex, split)
+    assert {"prior", "majority"} <= set(found)
+    accuracy = {n: s["scores"]["accuracy"] for n, s in found.items()}
+    print(split, accuracy)
+    for name in EVERY:
+        assert accuracy[name] > 0.7 > 5 * accuracy["majority"], name
+    assert max(accuracy[n] for n in EVERY) > max(accuracy[r.partition(":")[2]] for r in REFERENCES)
+    # the references themselves are where plain scikit-learn and XGBoost are known to be, within the standard error of .016
+    assert 0.76 < accuracy["RandomForestClassifier"] < 0.88
+    assert 0.78 < accuracy["XGBClassifier"] < 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", ["donor-cv5", "random-cv5"])
+def test_a_cross_validated_board_predicts_every_row_once_and_is_surer_than_a_held_out_one(gtex: Path, split: str) -> None:
+    competition = Competition.open("brain-region", split, "gtex-v8", gtex, PLUGINS)
+    for model in FIRST_PARTY:
+        entry = evaluate(competition, model)
+        assert entry.verdict == "ok"
+        predictions = pd.read_csv(competition.workspace.folder(entry.id, "brain-region") / "predictions.csv", index_col=0)
+        assert len(predictions) == 2642
+        primary = entry.scores[0]
+        assert primary.fold_mean is not None
+        assert abs(primary.fold_mean - primary.value) < 0.01
+        assert primary.high - primary.low < 0.05, "about half of what 529 rows give"
+    assert set(standings(gtex, split)) == {*FIRST_PARTY, "prior", "majority"}
+
+
+def test_what_the_random_split_leaks_is_told(gtex: Path) -> None:
+    told = datasheet.split(Competition.open("brain-region", "random", "gtex-v8", gtex, PLUGINS))
+    (fold,) = told["folds"]
+    assert fold["groups_on_both_sides"]["donor"] / fold["test"]["groups"]["donor"] > 0.95
+    honest = datasheet.split(Competition.open("brain-region", "donor", "gtex-v8", gtex, PLUGINS))
+    assert honest["folds"][0]["groups_on_both_sides"] == {"donor": 0}
+
+
+def test_models_see_neither_the_samples_ids_nor_their_donors(gtex: Path) -> None:
+    from genoboard import load
+
+    rows = load("brain-region", data="gtex-v8", workspace=gtex)
+    text = " ".join([*rows.train.X.index, *rows.test.X.index, *rows.train.X.columns])
+    assert "GTEX" not in text
+    assert not hasattr(rows.test, "y")
+    assert rows.train.X.shape[1] == 117
