@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from genoboard import board, data, datasheet
+from genoboard import board, catalog, data, datasheet
 from genoboard.competition import Competition
 from genoboard.evaluation import evaluate
 from genoboard.plugins import load_plugins
@@ -20,10 +20,16 @@ EVERY = sorted(n for n, m in PLUGINS.models.items() if "multiclass" in m.targets
 
 
 @pytest.fixture(scope="module")
-def gtex(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace where GTEx's prepared folder has been ingested."""
-    data.ingest(TASK, real_data / "brain-region" / "gtex-v8")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gtex")
+
+
+@pytest.fixture
+def gtex(real_data: Path, workspace: Path) -> Path:
+    """A workspace where GTEx's prepared folder has been ingested."""
+    if catalog.state(TASK, "gtex-v8") is None:
+        data.ingest(TASK, real_data / "brain-region" / "gtex-v8")
+    return workspace
 
 
 def standings(workspace: Path, split: str) -> dict[str, dict[str, object]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .metrics import Metric, per_class
     from .model import ModelSpec, RunContext
     from .splits import Split
-    from .task import DataSource, Dataset, RemoteFile, Task
+    from .task import Dataset, DataSource, RemoteFile, Task
 
 # Names are resolved when first asked for: a plugin's card module must cost milliseconds, whatever it registers.
 _HOME = {

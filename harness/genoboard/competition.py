@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from genoboard_leaderboard.entry import Board
 from numpy.typing import NDArray
+
+from genoboard_leaderboard.entry import Board
 
 from . import data, splits
 from .data import Prepared

@@ -75,7 +75,7 @@ class Prepared:
         if recorded is not None and recorded != splits.fingerprint(self.rows, folds):
             raise DataError(
                 f"Split {split.name!r} of {self.task.name} / {self.name} no longer deals the rows as it did when the data were ingested: "
-                "the task's code has changed. Ingest the data again (a new board), or go back to the version that made the old one."
+                f"the task's code has changed. Ingest the data again (a generated dataset: delete {self.folder}) for a new board, or go back to the version that made the old one."
             )
         return folds
 
@@ -92,14 +92,14 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
             raise DataError(f"{error} Bring it again: {_how(task, source, name)}.") from error
         tell(str(error))
         found = None
-    if found is not None and source is not None and source.generate and source.fingerprint not in ("", found.fingerprint):
+    if found is not None and source is not None and found.about.get("promised", "") != source.fingerprint:
         # made by an earlier version of its generator
         found = None
     if found is None:
         if source is None or not source.generate:
             raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: {_how(task, source, name)}.")
         tell(f"Generating the {name} dataset of {task.name} (once).")
-        found = store(task, name, _call(source.generate)())
+        found = store(task, name, _call(source.generate)(), source.fingerprint)
         if source.fingerprint not in ("", found.fingerprint):
             tell(
                 f"The {name} dataset of {task.name} came out as {found.fingerprint[:16]}, not as {source.fingerprint[:16]}: this NumPy draws other "
@@ -129,8 +129,8 @@ def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda 
     return store(task, name or source.name, _call(source.read)(path, tell))
 
 
-def store(task: Task, name: str, dataset: Dataset) -> Prepared:
-    """Put a dataset into the cache, whole or not at all, and make `name` stand for it."""
+def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepared:
+    """Put a dataset into the cache, whole or not at all, and make `name` stand for it; `promised` is the fingerprint on its card."""
     rows, order = _canonical(task, dataset)
     parts = {"features": dataset.X.iloc[order].set_axis(rows.index)}
     if dataset.control is not None:
@@ -141,7 +141,7 @@ def store(task: Task, name: str, dataset: Dataset) -> Prepared:
         "task": task.name, "name": name, "fingerprint": fingerprint, "rows": len(rows), "features": dataset.X.shape[1], "unit": dataset.unit,
         "control": list(parts["control"].columns) if "control" in parts else [], "notes": list(dataset.notes),
         "groups": {c: int(rows[c].nunique()) for c in rows.columns if c != "y"}, "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "splits": _split_fingerprints(task, rows),
+        "splits": _split_fingerprints(task, rows), "promised": promised,
     }  # fmt: skip
     with _new_folder(folder) as new:
         for stem, frame in parts.items():

@@ -33,7 +33,7 @@ class UnknownName(UsageError):
         if near:
             said.append("Did you mean " + " or ".join(near) + "?")
         elif self.known:
-            said.append(f"Known {kind}s: {', '.join(self.known)}.")
+            said.append(f"There are: {', '.join(self.known)}.")
         if hint:
             said.append(hint)
         super().__init__(" ".join(said))

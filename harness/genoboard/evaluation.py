@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
+
 from genoboard_leaderboard.entry import Entry, Score
 from genoboard_leaderboard.store import Store
-from numpy.typing import NDArray
 
 from . import rows, scoring, submission
 from .competition import Competition
@@ -21,6 +22,7 @@ from .run import Run, code, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
 from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS
+
 
 def evaluate(
     task: str | Competition,

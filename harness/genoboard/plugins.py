@@ -11,6 +11,7 @@ from functools import partial
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
@@ -83,6 +84,11 @@ class Plugins:
         return ModelSpec(
             name, f"{place}:{name}", f"{text}, by its path", kinds=get_args(Kind), targets=get_args(Target), any_parameters=True
         )  # fmt: skip
+
+    def card_module(self, card: ModelSpec) -> str:
+        """Return the name of the module that registered the card; empty for one made by its path, or by an object."""
+        plugin = self.manager.get_plugin(self.owners.get(f"model {card.name}", "")) if self.models.get(card.name) == card else None
+        return plugin.__name__ if isinstance(plugin, ModuleType) else ""
 
     def add_commands(self, cli: click.Group) -> None:
         """Let every plugin add its commands; one that fails is logged, and the others add theirs."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .competition import Competition
 from .errors import UsageError
 
+
 @dataclass(frozen=True)
 class TestRows:
     """`X` (n, p), and `groups` (n,) as opaque codes, or None."""

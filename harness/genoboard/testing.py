@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import data, sandbox, scoring, splits, submission
 from .competition import Competition
-from .errors import GenoboardError, UnknownName
+from .errors import GenoboardError
 from .isolation import Limits
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
@@ -44,29 +44,28 @@ def check(plugins: Plugins | None = None, name: str | None = None, progress: Tel
     models = [m for m in plugins.models.values() if name in (None, m.name)]
     tasks = [t for t in plugins.tasks.values() if name in (None, t.name)]
     if name is not None and not models and not tasks:
-        if ":" not in name:
-            raise UnknownName("model or task", name, [*plugins.models, *plugins.tasks])
-        models = [plugins.model(name)]
+        models = [plugins.model(name, Workspace.here().plugins)]
     found = [Finding(p, "the plugin loads", False, reason) for p, reason in plugins.broken.items() if name is None]
     for t in tasks:
         progress(f"checking task {t.name}")
         found += check_task(t, plugins)
     for m in models:
         progress(f"checking model {m.name}")
-        found += check_model(m)
+        found += check_model(m, plugins)
     return found
 
 
-def check_model(model: ModelSpec | object) -> list[Finding]:
+def check_model(model: ModelSpec | object, plugins: Plugins | None = None) -> list[Finding]:
     """Return the findings on a model: a card, or an estimator object.
 
     It is fitted in the worker, as in a run, on a small cohort of the kind that its card says it takes: 90 rows x 40
     features in 4 classes, among them a constant column, a duplicated one and a class of 3 rows.
     """
-    card = model if isinstance(model, ModelSpec) else load_plugins().model(f"{type(model).__module__}:{type(model).__qualname__}")
+    plugins = plugins or load_plugins()
+    card = model if isinstance(model, ModelSpec) else plugins.model(f"{type(model).__module__}:{type(model).__qualname__}")
     estimator = None if isinstance(model, ModelSpec) else model
-    subject = f"model {card.name}"
-    return [replace(f, subject=subject) for f in _model(card, estimator)]
+    module = plugins.card_module(card)
+    return [replace(f, subject=f"model {card.name}") for f in _model(card, estimator, module)]
 
 
 def check_task(task: Task, plugins: Plugins | None = None) -> list[Finding]:
@@ -79,15 +78,15 @@ def _finding(check: str, ok: bool, mend: str = "") -> Finding:
     return Finding("", check, bool(ok), "" if ok else mend)
 
 
-def _model(card: ModelSpec, estimator: object | None) -> Iterator[Finding]:
+def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[Finding]:
     try:
         json.dumps(dict(card.parameters))
         yield _finding("its parameters are JSON values", True)
     except TypeError as error:
         yield _finding("its parameters are JSON values", False, f"{error}: --set could not give them, nor run.json keep them.")
-    if estimator is None and not card.any_parameters:
-        heavy = _imported_by(card)
-        yield _finding("its card imports nothing heavy", not heavy, f"Importing {card.target.partition('.')[0].partition(':')[0]} imports {', '.join(heavy)}: move that to the module that the target names.")
+    if module:
+        heavy = _imported_by(module)
+        yield _finding("its card imports nothing heavy", not heavy, f"Importing {module} imports {', '.join(heavy)}: move that to the module that the target names.")
     if "tabular" not in card.kinds or card.inputs != "features":
         return
     X, y = _cohort(card)
@@ -141,9 +140,8 @@ def _same(a: Outcome, b: Outcome) -> bool:
     return a.predictions is not None and b.predictions is not None and a.predictions.equals(b.predictions)
 
 
-def _imported_by(card: ModelSpec) -> list[str]:
-    top = card.target.partition(":")[0].partition(".")[0]
-    code = f"import sys, {top}; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+def _imported_by(module: str) -> list[str]:
+    code = f"import sys, {module}; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout.split()
 
 

@@ -209,7 +209,7 @@ def device() -> str:
 
 def versions() -> dict[str, str]:
     """Return name -> version of every package that this process has imported."""
-    found = {n: getattr(m, "__version__", None) for n, m in tuple(sys.modules.items()) if "." not in n}
+    found = {n: vars(m).get("__version__") for n, m in tuple(sys.modules.items()) if "." not in n and hasattr(m, "__dict__")}
     return {n: v for n, v in sorted(found.items()) if isinstance(v, str)}
 
 

@@ -83,14 +83,15 @@ def csv(document: Document) -> str:
     to = writer(out, lineterminator="\n")
     measured = [primary, f"{primary}_low", f"{primary}_high", "sd", "seeds", "fold_mean", "fold_sd", *others]
     told = ["origin", "code", "source", "plugin", "version", "model", "parameters", "verdict", "reason", "created"]
-    to.writerow(["rank", "name", "control", "entry", *measured, *told])
+    to.writerow(["task", "data", "split", "rank", "name", "control", "entry", *measured, *told])
     for row in document["standings"]:
         low, high = row["intervals"].get(primary, (None, None))
         code = row["code"]
         to.writerow(
             _harmless(cell)
             for cell in (
-                *(row["rank"], row["name"], row["control"], row["entry"], row["scores"].get(primary), low, high),
+                *(document["task"], document["data"], document["split"], row["rank"], row["name"], row["control"], row["entry"]),
+                *(row["scores"].get(primary), low, high),
                 *(row["sd"].get(primary), row["seeds"], row["fold_mean"].get(primary), row["fold_sd"].get(primary)),
                 *(row["scores"].get(metric) for metric in others),
                 *(row["origin"], code["state"], code["source"], code["plugin"], code["version"], row["model"]),
