@@ -36,6 +36,7 @@ test-slow: $(STAMP) ## the slow ones
 
 check: $(STAMP) ## ruff, mypy (strict) and the import layers
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -135,7 +135,19 @@ def test_help_imports_nothing_heavy_and_loads_no_plugin() -> None:
     assert said.status == 0
     imported = {name.partition(".")[0] for name in said.err.split()}
     assert "click" in imported
-    assert not imported & {"numpy", "pandas", "pyarrow", "sklearn", "torch", "scipy", "requests", "tqdm", "pluggy", "pebbles", "genoboard_tasks"}
+    assert not imported & {
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "sklearn",
+        "torch",
+        "scipy",
+        "requests",
+        "tqdm",
+        "pluggy",
+        "pebbles",
+        "genoboard_tasks",
+    }
 
 
 @pytest.mark.parametrize("words", ["list", "leaderboard pebbles", "data pebbles"])
@@ -157,7 +169,17 @@ def test_help_and_listings_write_nothing_anywhere(tmp_path: Path) -> None:
     bare = {k: v for k, v in os.environ.items() if not k.startswith(("GENOBOARD_", "XDG_"))} | {"HOME": str(home)}
     given = {**bare, "GENOBOARD_WORKSPACE": str(workspace), "GENOBOARD_CACHE": str(cache)}
     before = tree(home, here, workspace, cache)
-    calls = ["--help", "--version", "run --help", "list", "list --json", "leaderboard pebbles", "leaderboard pebbles --json", "data pebbles", "lisst"]
+    calls = [
+        "--help",
+        "--version",
+        "run --help",
+        "list",
+        "list --json",
+        "leaderboard pebbles",
+        "leaderboard pebbles --json",
+        "data pebbles",
+        "lisst",
+    ]
     for environment in (bare, given):
         for words in calls:
             said = process(*words.split(), cwd=here, env=environment)
@@ -191,7 +213,10 @@ def test_windows_is_refused_politely(genoboard: Callable[..., Said], monkeypatch
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {sys.executable} -c \"$0\" list metrics --json | head -c 1", START], capture_output=True, text=True, check=False
+        ["bash", "-c", f'set -o pipefail; {sys.executable} -c "$0" list metrics --json | head -c 1', START],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout == "{"
     assert done.stderr == ""
@@ -267,7 +292,7 @@ def test_no_time_at_all_is_refused(genoboard: Callable[..., Said]) -> None:
         ("submit brain_regions -f x.csv --name x", "There is no task named 'brain_regions'. Did you mean brain-region?"),
         ("run pebbles centriod", "There is no model named 'centriod'. Did you mean centroid?"),
         ("run pebbles priors prior", "There is no model named 'priors'. Did you mean prior?"),
-        ("check centroids", "There is no model or task named 'centroids'. Did you mean centroid?"),
+        ("check centroids", "There is no model named 'centroids'. Did you mean centroid?"),
         ("run pebbles prior --split cave", "There is no split of pebbles named 'cave'. Did you mean cove"),
         ("leaderboard pebbles --split cove-cv5", "There is no split of pebbles named 'cove-cv5'. Did you mean cove-cv"),
         ("run pebbles prior --data demos", "There is no dataset of pebbles named 'demos'. Did you mean demo? To bring one of your own: genoboard data pebbles --from DIR --as demos."),
@@ -279,7 +304,9 @@ def test_no_time_at_all_is_refused(genoboard: Callable[..., Said]) -> None:
         ("run pebbles centroid --set prior:spread=2", "There is no model in this run named 'prior'."),
     ],
 )  # fmt: skip
-def test_an_unknown_name_suggests_the_nearest_and_is_a_usage_error(genoboard: Callable[..., Said], words: str, answer: str, workspace: Path) -> None:
+def test_an_unknown_name_suggests_the_nearest_and_is_a_usage_error(
+    genoboard: Callable[..., Said], words: str, answer: str, workspace: Path
+) -> None:
     said = genoboard(*words.split())
     assert said.status == 2
     assert said.out == ""
@@ -314,18 +341,29 @@ def test_a_path_that_is_not_quite_one_is_answered_with_the_right_form(genoboard:
         ("run pebbles", "Missing argument 'MODEL...'"),
         ("run pebbles prior --seed -1", "-1 is not in the range x>=0"),
         ("run pebbles prior --seed x", "'x' is not a valid integer"),
-        ("run pebbles prior --set spread", "--set 'spread' is not KEY=VALUE. Write for example --set C=0.1 or --set logistic-regression:C=0.1."),
+        (
+            "run pebbles prior --set spread",
+            "--set 'spread' is not KEY=VALUE. Write for example --set C=0.1 or --set logistic-regression:C=0.1.",
+        ),
         ("run pebbles prior --set =2", "--set '=2' is not KEY=VALUE."),
-        ("run pebbles centroid prior --name x", "--name names one entry, and 2 models were given. Run them one by one, or leave --name out."),
+        (
+            "run pebbles centroid prior --name x",
+            "--name names one entry, and 2 models were given. Run them one by one, or leave --name out.",
+        ),
         ("run pebbles centroid prior --set spread=2", "There is no parameter of prior named 'spread'."),
-        ("run pebbles grand-mean", "grand-mean is made for tabular / text / bins tasks with a regression target; pebbles is a tabular task with a multiclass target."),
+        (
+            "run pebbles grand-mean",
+            "grand-mean is made for tabular / text / bins tasks with a regression target; pebbles is a tabular task with a multiclass target.",
+        ),
         ("list modells", "'modells' is not one of 'tasks', 'models', 'metrics'"),
         ("submit pebbles --name x", "Missing option '-f'"),
         ("data pebbles --as mine", "--as names what --from or --download brings. Give one of these too."),
         ("leaderboard", "Which task's board? Write genoboard leaderboard TASK; genoboard list tasks names them."),
     ],
 )
-def test_words_that_do_not_fit_are_usage_errors_in_json_too(genoboard: Callable[..., Said], words: str, answer: str, workspace: Path) -> None:
+def test_words_that_do_not_fit_are_usage_errors_in_json_too(
+    genoboard: Callable[..., Said], words: str, answer: str, workspace: Path
+) -> None:
     said = genoboard(*words.split())
     assert said.status == 2
     assert answer in said.err
@@ -383,7 +421,9 @@ def test_a_terminal_is_shown_a_progress_bar_on_stderr() -> None:
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))
     with subprocess.Popen(
-        [sys.executable, "-c", START, "run", "pebbles", "centroid", "--split", "cove-cv", "--in-process"], stdout=subprocess.PIPE, stderr=follower
+        [sys.executable, "-c", START, "run", "pebbles", "centroid", "--split", "cove-cv", "--in-process"],
+        stdout=subprocess.PIPE,
+        stderr=follower,
     ) as running:
         os.close(follower)
         shown = b""
@@ -473,7 +513,9 @@ def test_a_model_that_exceeds_its_time_is_reported_with_the_mend(genoboard: Call
 
 
 def test_set_takes_json_values_and_names_the_model_where_it_is_meant_for_one(genoboard: Callable[..., Said]) -> None:
-    said = genoboard("run", "pebbles", "centroid", "prior", "--set", "centroid:spread=0.5", "--set", 'centroid:says="7"', "--json", "--seed", 3)
+    said = genoboard(
+        "run", "pebbles", "centroid", "prior", "--set", "centroid:spread=0.5", "--set", 'centroid:says="7"', "--json", "--seed", 3
+    )
     assert said.status == 0
     centroid, prior = said.json["runs"]
     assert centroid["parameters"] == {"spread": 0.5, "says": "7"}
@@ -481,7 +523,9 @@ def test_set_takes_json_values_and_names_the_model_where_it_is_meant_for_one(gen
     assert centroid["seed"] == 3
 
 
-@pytest.mark.parametrize(("text", "value"), [("7", 7), ('"7"', "7"), ("true", True), ("null", None), ("[1, 2]", [1, 2]), ("l2", "l2"), ("a=b", "a=b"), ("", "")])
+@pytest.mark.parametrize(
+    ("text", "value"), [("7", 7), ('"7"', "7"), ("true", True), ("null", None), ("[1, 2]", [1, 2]), ("l2", "l2"), ("a=b", "a=b"), ("", "")]
+)
 def test_a_value_is_json_where_it_parses_else_text(text: str, value: object) -> None:
     assert parse_setting(f"says={text}") == (None, "says", value)
     assert parse_setting(f"models.py:Class:says={text}") == ("models.py:Class", "says", value)
@@ -508,7 +552,9 @@ def test_nested_names_reach_the_steps_of_a_pipeline_in_a_file(genoboard: Callabl
     assert "Invalid parameter 'see'" in wrong.err
 
 
-def test_dev_prints_mean_and_sd_and_writes_out_of_fold_predictions_but_records_nothing(genoboard: Callable[..., Said], workspace: Path) -> None:
+def test_dev_prints_mean_and_sd_and_writes_out_of_fold_predictions_but_records_nothing(
+    genoboard: Callable[..., Said], workspace: Path
+) -> None:
     said = genoboard("run", "pebbles", "centroid", "--dev")
     assert said.status == 0
     assert re.search(r"^centroid  f1-macro 0\.\d{5} \+- 0\.\d{5}  accuracy 0\.\d{5} \+- 0\.\d{5}", said.out, re.MULTILINE)
@@ -676,7 +722,9 @@ def test_a_damaged_index_is_answered_with_the_command_that_mends_it(genoboard: C
 # ------------------------------------------------------------------------------------------------------------------- places
 
 
-def test_a_workspace_is_the_current_folder_unless_one_is_named(genoboard: Callable[..., Said], sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workspace_is_the_current_folder_unless_one_is_named(
+    genoboard: Callable[..., Said], sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ("submit", "pebbles", "-f", sample, "--name", "x")
     assert genoboard("--workspace", tmp_path / "named", *words).status == 0
     assert genoboard(*words).status == 0
@@ -689,7 +737,9 @@ def test_a_workspace_is_the_current_folder_unless_one_is_named(genoboard: Callab
         assert (tmp_path / place / "leaderboard" / "leaderboard.db").is_file()
 
 
-def test_a_workspace_that_cannot_be_written_is_an_error_and_no_traceback(genoboard: Callable[..., Said], sample: Path, tmp_path: Path) -> None:
+def test_a_workspace_that_cannot_be_written_is_an_error_and_no_traceback(
+    genoboard: Callable[..., Said], sample: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     said = genoboard("--workspace", tmp_path / "file", "submit", "pebbles", "-f", sample, "--name", "x")
     assert said.status == 1

@@ -31,7 +31,7 @@ def test_every_model_keeps_to_the_contract(name: str) -> None:
     assert [f for f in findings if not f.ok] == []
 
 
-BAD = '''
+BAD = """
 import numpy as np
 
 
@@ -66,7 +66,7 @@ class Broken(Base):
 
     def predict(self, X):
         return np.zeros(len(X), int)
-'''
+"""
 
 
 @pytest.mark.parametrize(

@@ -168,17 +168,25 @@ def test_a_folder_is_ingested_under_the_real_dataset_s_name_or_one_s_own(genoboa
         ("--from shore --as demo", 1, "'demo' is the generated dataset's name. Choose another one with --as."),
         ("--from shore --as ../up", 2, "'../up' cannot name a dataset. Use letters, digits, dots, hyphens and underscores, such as up."),
         ("--use shore", 1, "The dataset 'shore' of pebbles is not here yet. Bring it first: genoboard data pebbles --from DIR --as shore."),
-        ("--split cove --data shore", 1, "The dataset 'shore' of pebbles is not here. Bring it: genoboard data pebbles --from DIR, or genoboard data pebbles --download."),
+        (
+            "--split cove --data shore",
+            1,
+            "The dataset 'shore' of pebbles is not here. Bring it: genoboard data pebbles --from DIR, or genoboard data pebbles --download.",
+        ),
     ],
 )
-def test_what_cannot_be_brought_or_used_is_answered_with_the_way(genoboard: Callable[..., Said], shore: Path, words: str, status: int, answer: str) -> None:
+def test_what_cannot_be_brought_or_used_is_answered_with_the_way(
+    genoboard: Callable[..., Said], shore: Path, words: str, status: int, answer: str
+) -> None:
     said = genoboard("data", "pebbles", *words.split())
     assert said.status == status
     assert said.err == f"Error: {answer}\n"
     assert said.out == ""
 
 
-def test_a_dataset_once_chosen_is_used_and_named_by_every_later_command(genoboard: Callable[..., Said], shore: Path, tmp_path: Path) -> None:
+def test_a_dataset_once_chosen_is_used_and_named_by_every_later_command(
+    genoboard: Callable[..., Said], shore: Path, tmp_path: Path
+) -> None:
     said = genoboard("data", "pebbles", "--from", shore, "--as", "mine", "--use", "mine")
     assert "This workspace now uses pebbles / mine.\n" in said.out
     assert "* mine: brought by you" in genoboard("data", "pebbles").out
@@ -195,7 +203,9 @@ def test_a_dataset_once_chosen_is_used_and_named_by_every_later_command(genoboar
     assert "data demo" in genoboard("--workspace", tmp_path / "other", "leaderboard", "pebbles").out, "the choice is this workspace's"
 
 
-def test_a_download_goes_through_the_mirror_to_the_ingested_dataset(genoboard: Callable[..., Said], shore: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_goes_through_the_mirror_to_the_ingested_dataset(
+    genoboard: Callable[..., Said], shore: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GENOBOARD_MIRROR", str(shore))
     said = genoboard("data", "pebbles", "--download")
     assert said.status == 0
@@ -208,7 +218,9 @@ def test_a_download_goes_through_the_mirror_to_the_ingested_dataset(genoboard: C
 def test_a_task_without_published_files_says_so(genoboard: Callable[..., Said], pebbles: Task) -> None:
     from genoboard.datasheet import bring
 
-    with pytest.raises(DataError, match=r"pebbles has no published files to download\. Bring your own: genoboard data pebbles --from DIR\."):
+    with pytest.raises(
+        DataError, match=r"pebbles has no published files to download\. Bring your own: genoboard data pebbles --from DIR\."
+    ):
         bring(replace(pebbles, sources=pebbles.sources[1:]), None, None, print)
     with pytest.raises(DataError, match=r"pebbles reads no files of its users; its datasets are demo\."):
         data.ingest(replace(pebbles, sources=pebbles.sources[1:]), Path())
@@ -220,7 +232,11 @@ def test_a_task_without_published_files_says_so(genoboard: Callable[..., Said], 
 def test_a_split_is_told_as_text_and_as_json(genoboard: Callable[..., Said]) -> None:
     said = genoboard("data", "pebbles", "--split", "any")
     lines = said.out.splitlines()
-    assert lines[:3] == ["pebbles / demo / split any: What shape has one more pebble?", "  the null model: prior", "  leaks: Pebbles of one cove are alike."]
+    assert lines[:3] == [
+        "pebbles / demo / split any: What shape has one more pebble?",
+        "  the null model: prior",
+        "  leaks: Pebbles of one cove are alike.",
+    ]
     assert "fold 1: 72 rows to train, 18 to test" in lines
     assert "  coves: 9 in train, 7 in test, 7 in both (100% of the test's)" in lines
     assert "  round      24      6" in lines
@@ -229,7 +245,10 @@ def test_a_split_is_told_as_text_and_as_json(genoboard: Callable[..., Said]) -> 
     for fold in told["folds"]:
         assert fold["groups_on_both_sides"] == {"cove": 0}
         assert sum(fold["test"]["classes"].values()) == fold["test"]["rows"] == 30
-    assert f"fingerprint {told['fingerprint'][:16]} of data {told['data_fingerprint'][:16]}" in genoboard("data", "pebbles", "--split", "cove-cv").out
+    assert (
+        f"fingerprint {told['fingerprint'][:16]} of data {told['data_fingerprint'][:16]}"
+        in genoboard("data", "pebbles", "--split", "cove-cv").out
+    )
 
 
 def test_an_export_is_a_kaggle_competition_without_its_solution(genoboard: Callable[..., Said], rows: pd.DataFrame) -> None:
@@ -283,13 +302,23 @@ def other_target(pebbles: Task, rows: pd.DataFrame, target: str) -> Any:
     held = dataset(rows)
     y = held.y.eq("round").map({True: "yes", False: "no"}) if classes else rows.set_index("pebble")["length"]
     split = replace(pebbles.splits[0], stratified=bool(classes))
-    task = replace(pebbles, name="bare", target=target, classes=classes, splits=(split,), metrics=("log-loss",) if classes else ("rmse",), target_column="asked")
+    task = replace(
+        pebbles,
+        name="bare",
+        target=target,
+        classes=classes,
+        splits=(split,),
+        metrics=("log-loss",) if classes else ("rmse",),
+        target_column="asked",
+    )
     data.store(task, "demo", replace(held, X=held.X[["width", "height"]], y=y.rename("asked")))
     return without_controls(task)()
 
 
 @pytest.mark.parametrize("target", ["binary", "regression"])
-def test_a_task_that_asks_for_one_number_exports_a_sample_of_the_training_mean(pebbles: Task, rows: pd.DataFrame, tmp_path: Path, target: str) -> None:
+def test_a_task_that_asks_for_one_number_exports_a_sample_of_the_training_mean(
+    pebbles: Task, rows: pd.DataFrame, tmp_path: Path, target: str
+) -> None:
     competition = other_target(pebbles, rows, target)
     *_, sample = export(competition, tmp_path / "taken")
     frame = pd.read_csv(sample, index_col="id")
@@ -309,7 +338,10 @@ def test_an_export_that_cannot_be_written_is_an_error_and_no_traceback(genoboard
     Path("taken").write_text("")
     said = genoboard("data", "pebbles", "--export", "taken")
     assert said.status == 1
-    assert said.err.splitlines()[-1] == "Error: taken: File exists. Check that the path is right, that you may write there, and that the disk has room."
+    assert (
+        said.err.splitlines()[-1]
+        == "Error: taken: File exists. Check that the path is right, that you may write there, and that the disk has room."
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------------ cache
@@ -367,7 +399,10 @@ def flip(path: Path) -> None:
     ("damage", "words"),
     [
         (lambda folder: flip(folder / "features.npy"), "its content does not have the fingerprint that was recorded"),
-        (lambda folder: (folder / "features.npy").write_bytes((folder / "features.npy").read_bytes()[:-40]), "cannot reshape array|mmap length|Failed to read all data"),
+        (
+            lambda folder: (folder / "features.npy").write_bytes((folder / "features.npy").read_bytes()[:-40]),
+            "cannot reshape array|mmap length|Failed to read all data",
+        ),
         (lambda folder: (folder / "features.json").write_text("{"), "Expecting property name"),
         (lambda folder: (folder / "rows.parquet").write_bytes(b"PAR1"), "Parquet"),
         (lambda folder: (folder / "rows.parquet").unlink(), "rows.parquet"),
@@ -403,7 +438,9 @@ def test_a_damaged_pointer_does_not_stop_the_listing(genoboard: Callable[..., Sa
     assert data.prepare(pebbles, "demo").about["rows"] == 90
 
 
-def test_a_dataset_is_in_the_cache_whole_or_not_at_all(pebbles: Task, rows: pd.DataFrame, cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dataset_is_in_the_cache_whole_or_not_at_all(
+    pebbles: Task, rows: pd.DataFrame, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def breaks(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
@@ -455,7 +492,9 @@ def test_a_folder_s_name_is_harmless_and_names_itself(name: str) -> None:
         (lambda d: replace(d, groups=d.groups.iloc[1:]), GenoboardError, "The loader of pebbles returned X and groups with different row ids."),
     ],
 )  # fmt: skip
-def test_a_loader_s_fault_is_named(pebbles: Task, rows: pd.DataFrame, change: Callable[[Dataset], Dataset], error: type[Exception], words: str) -> None:
+def test_a_loader_s_fault_is_named(
+    pebbles: Task, rows: pd.DataFrame, change: Callable[[Dataset], Dataset], error: type[Exception], words: str
+) -> None:
     with pytest.raises(error) as caught:
         data.store(pebbles, "mine", change(dataset(rows)))
     assert words in str(caught.value)
@@ -486,7 +525,10 @@ def test_a_split_that_the_task_s_code_deals_otherwise_than_when_the_data_came_is
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones(pebbles: Task) -> None:
-    with pytest.raises(UnknownName, match=r"There is no dataset of pebbles named 'mien'\..*To bring one of your own: genoboard data pebbles --from DIR --as mien\."):
+    with pytest.raises(
+        UnknownName,
+        match=r"There is no dataset of pebbles named 'mien'\..*To bring one of your own: genoboard data pebbles --from DIR --as mien\.",
+    ):
         data.prepare(pebbles, "mien")
 
 
@@ -514,7 +556,9 @@ def test_a_changed_dataset_under_the_same_name_is_another_board_and_the_old_entr
     assert {s["name"] for s in other["standings"]} == {"after", "prior"}
     rows.to_csv(shore / "pebbles.csv", index=False)
     genoboard("data", "pebbles", "--from", shore)
-    assert genoboard("leaderboard", "pebbles", "--data", "shore", "--json").json["standings"] == one["standings"], "the old data have their old board"
+    assert genoboard("leaderboard", "pebbles", "--data", "shore", "--json").json["standings"] == one["standings"], (
+        "the old data have their old board"
+    )
 
 
 def test_data_that_came_before_the_task_had_a_split_have_its_board_all_the_same(genoboard: Callable[..., Said], pebbles: Task) -> None:
@@ -533,7 +577,9 @@ def test_a_board_outlives_its_data(genoboard: Callable[..., Said], shore: Path, 
     assert not (tmp_path / "empty").exists()
 
 
-def test_the_demo_cohort_of_brain_region_is_ready_in_seconds_and_its_sample_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_the_demo_cohort_of_brain_region_is_ready_in_seconds_and_its_sample_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
     monkeypatch.setenv("GENOBOARD_CACHE", str(cache))
     competition = Competition.open("brain-region")
     assert (competition.data.name, len(competition.data.rows), competition.data.about["features"]) == ("demo", 700, 600)

@@ -101,7 +101,9 @@ def bring(source: DataSource) -> list[str]:
 
 
 @pytest.mark.parametrize("published", [{"sha256": SHA256}, {"md5": MD5, "size": len(BYTES)}, {"sha256": SHA256.upper()}, {"md5": MD5}])
-def test_a_file_is_fetched_once_and_checked_by_what_its_publisher_states(shore: Shore, folder: Path, published: dict[str, str | int]) -> None:
+def test_a_file_is_fetched_once_and_checked_by_what_its_publisher_states(
+    shore: Shore, folder: Path, published: dict[str, str | int]
+) -> None:
     assert bring(corals(shore.url, **published)) == []
     assert (folder / "corals.bin").read_bytes() == BYTES
     assert bring(corals(shore.url, **published)) == []
@@ -168,10 +170,15 @@ def test_a_part_of_another_file_is_found_out_and_the_next_try_begins_anew(shore:
         ({"size": 5}, f"has {len(BYTES):,} bytes, but 5 are published."),
     ],
 )
-def test_a_file_that_is_not_the_published_one_is_named_and_not_kept(shore: Shore, folder: Path, published: dict[str, str | int], words: str) -> None:
+def test_a_file_that_is_not_the_published_one_is_named_and_not_kept(
+    shore: Shore, folder: Path, published: dict[str, str | int], words: str
+) -> None:
     with pytest.raises(DataError) as caught:
         bring(corals(shore.url, **published))
-    assert str(caught.value) == f"corals.bin from {shore.url}/corals.bin {words} It was not kept. Try again, or set GENOBOARD_MIRROR to another source."
+    assert (
+        str(caught.value)
+        == f"corals.bin from {shore.url}/corals.bin {words} It was not kept. Try again, or set GENOBOARD_MIRROR to another source."
+    )
     assert list(folder.iterdir()) == []
 
 
@@ -201,7 +208,9 @@ def test_without_a_published_hash_that_of_the_first_download_is_recorded_and_ask
 def test_a_mirror_may_be_a_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = corals("http://127.0.0.1:9", sha256=SHA256)
     monkeypatch.setenv("GENOBOARD_MIRROR", str(tmp_path))
-    with pytest.raises(DataError, match=rf"corals\.bin could not be fetched: GENOBOARD_MIRROR has no corals\.bin \({tmp_path}/corals\.bin\)\."):
+    with pytest.raises(
+        DataError, match=rf"corals\.bin could not be fetched: GENOBOARD_MIRROR has no corals\.bin \({tmp_path}/corals\.bin\)\."
+    ):
         bring(nowhere)
     (tmp_path / "corals.bin").write_bytes(b"sand")
     with pytest.raises(DataError, match=rf"corals\.bin from {tmp_path}/corals\.bin has the SHA-256 [0-9a-f]+, but {SHA256} is published"):
@@ -223,7 +232,9 @@ def test_a_mirror_may_be_a_url(shore: Shore, folder: Path, monkeypatch: pytest.M
 
 
 def test_a_file_that_the_publisher_does_not_have_is_named(shore: Shore, folder: Path) -> None:
-    with pytest.raises(DataError, match=r"shells\.bin could not be fetched: 404 Client Error: Not Found for url: \S+/shells\.bin\. Try again"):
+    with pytest.raises(
+        DataError, match=r"shells\.bin could not be fetched: 404 Client Error: Not Found for url: \S+/shells\.bin\. Try again"
+    ):
         bring(DataSource("corals", "", files=(RemoteFile(f"{shore.url}/shells.bin"),)))
     assert list(folder.iterdir()) == []
 

@@ -10,9 +10,21 @@ from genoboard.evaluation import evaluate
 from genoboard.isolation import Limits
 
 # those that cannot be made without arguments, or take minutes on 600 genes
-LEFT_OUT = {"ClassifierChain", "FixedThresholdClassifier", "MultiOutputClassifier", "OneVsOneClassifier", "OneVsRestClassifier",
-            "OutputCodeClassifier", "StackingClassifier", "TunedThresholdClassifierCV", "VotingClassifier", "SelfTrainingClassifier",
-            "GradientBoostingClassifier", "LogisticRegressionCV", "GaussianProcessClassifier"}  # fmt: skip
+LEFT_OUT = {
+    "ClassifierChain",
+    "FixedThresholdClassifier",
+    "MultiOutputClassifier",
+    "OneVsOneClassifier",
+    "OneVsRestClassifier",
+    "OutputCodeClassifier",
+    "StackingClassifier",
+    "TunedThresholdClassifierCV",
+    "VotingClassifier",
+    "SelfTrainingClassifier",
+    "GradientBoostingClassifier",
+    "LogisticRegressionCV",
+    "GaussianProcessClassifier",
+}
 CLASSIFIERS = [(n, c) for n, c in all_estimators(type_filter="classifier") if n not in LEFT_OUT]
 
 
@@ -38,7 +50,9 @@ def test_at_least_thirty_estimators_run_by_dotted_path_on_the_demo(tmp_path_fact
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["sklearn.linear_model:LinearRegression", "sklearn.cluster:KMeans", "sklearn.preprocessing:StandardScaler"])
+@pytest.mark.parametrize(
+    "path", ["sklearn.linear_model:LinearRegression", "sklearn.cluster:KMeans", "sklearn.preprocessing:StandardScaler"]
+)
 def test_what_is_no_classifier_is_refused_in_one_line(path: str) -> None:
     entry = evaluate("brain-region", path)
     assert entry.verdict == "failed"

@@ -114,7 +114,9 @@ class Lobes:
         return TASKS
 
 
-def compete(workspace: Path, task: str = "lobes", split: str | None = None, data: str | None = None, plugins: Plugins | None = None) -> Competition:
+def compete(
+    workspace: Path, task: str = "lobes", split: str | None = None, data: str | None = None, plugins: Plugins | None = None
+) -> Competition:
     return Competition.open(task, split, data, workspace, plugins or load_plugins(extra=[Lobes()]))
 
 
@@ -250,7 +252,9 @@ def entries(competition: Competition) -> list[Entry]:
 
 
 def standings(competition: Competition) -> list[dict[str, Any]]:
-    told = board.document(competition.plugins, str(competition.workspace.root), competition.task.name, competition.split.name, competition.data.name)
+    told = board.document(
+        competition.plugins, str(competition.workspace.root), competition.task.name, competition.split.name, competition.data.name
+    )
     rows: list[dict[str, Any]] = told["standings"]
     return rows
 
@@ -294,7 +298,14 @@ def test_a_model_sees_opaque_ids_features_and_nothing_else_of_a_sample(witness: 
 def test_the_submission_folder_holds_the_whole_record(witness: tuple[Competition, Entry]) -> None:
     competition, entry = witness
     folder = folder_of(competition, entry)
-    assert sorted(p.name for p in folder.iterdir()) == ["artifacts", "log.txt", "metrics.jsonl", "predictions.csv", "replicates.npz", "run.json"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "artifacts",
+        "log.txt",
+        "metrics.jsonl",
+        "predictions.csv",
+        "replicates.npz",
+        "run.json",
+    ]
     assert (folder / "metrics.jsonl").read_text(encoding="utf-8") == '{"fold": 1, "step": 1, "loss": 0.5}\n'
     importance = table(folder / "artifacts" / "importance.csv")
     assert importance[1] == {"feature": "gene1", "gain": "1", "symbol": "GENE1"}, "joined with what the dataset knows of a feature"
@@ -352,7 +363,10 @@ def test_its_own_predictions_submitted_as_a_file_get_exactly_its_scores(witness:
     assert (again.origin, again.name, again.model, again.seed, again.message) == ("file", "by hand", "", None, "the same")
     assert again.standing != entry.standing
     for metric in ("f1-macro", "auroc"):
-        a, b = Store(competition.workspace.database).replicates(entry.id, metric), Store(elsewhere.workspace.database).replicates(again.id, metric)
+        a, b = (
+            Store(competition.workspace.database).replicates(entry.id, metric),
+            Store(elsewhere.workspace.database).replicates(again.id, metric),
+        )
         assert a is not None
         assert b is not None
         assert a.tobytes() == b.tobytes()
@@ -477,7 +491,9 @@ def test_a_cross_validated_submission_is_the_union_of_its_folds_with_each_row_pr
     competition, entry = folded
     rows = table(folder_of(competition, entry) / "predictions.csv")
     assert sorted(r["sample"] for r in rows) == sorted(competition.data.rows.index)
-    said = [json.loads(line) for line in (folder_of(competition, entry) / "log.txt").read_text(encoding="utf-8").splitlines() if line[:1] == "{"]
+    said = [
+        json.loads(line) for line in (folder_of(competition, entry) / "log.txt").read_text(encoding="utf-8").splitlines() if line[:1] == "{"
+    ]
     assert len(said) == 6
     for fitting, predicting, fold in zip(said[::2], said[1::2], competition.folds, strict=True):
         assert fitting["ids"] == list(competition.data.rows.index[fold.train])
@@ -487,7 +503,9 @@ def test_a_cross_validated_submission_is_the_union_of_its_folds_with_each_row_pr
 
 def test_a_class_that_a_folds_training_rows_lack_gets_probability_0(folded: tuple[Competition, Entry]) -> None:
     competition, entry = folded
-    said = [json.loads(line) for line in (folder_of(competition, entry) / "log.txt").read_text(encoding="utf-8").splitlines() if line[:1] == "{"]
+    said = [
+        json.loads(line) for line in (folder_of(competition, entry) / "log.txt").read_text(encoding="utf-8").splitlines() if line[:1] == "{"
+    ]
     without = [p for f, p in zip(said[::2], said[1::2], strict=True) if f["classes"] == ["cortex", "putamen"]]
     assert len(without) == 1
     asked = {r["sample"]: r for r in table(folder_of(competition, entry) / "predictions.csv")}
@@ -566,7 +584,12 @@ def test_cross_validation_within_train_looks_at_no_test_row(tmp_path: Path, mode
     rows = table(a.path)
     assert a.path.name == "oof.csv"
     assert sorted(r["sample"] for r in rows) == sorted(trained)
-    seen = {i for line in (a.path.parent / "log.txt").read_text(encoding="utf-8").splitlines() if line[:1] == "{" for i in json.loads(line)["ids"]}
+    seen = {
+        i
+        for line in (a.path.parent / "log.txt").read_text(encoding="utf-8").splitlines()
+        if line[:1] == "{"
+        for i in json.loads(line)["ids"]
+    }
     assert seen == set(trained)
     assert a.scores[1].value == pytest.approx(accuracy(rows, truth(clean)), abs=1e-15)
     assert a.scores[1].fold_mean is not None

@@ -78,9 +78,7 @@ json_values = st.recursive(
 )
 finite = st.floats(-1e6, 1e6)
 maybe = st.none() | finite
-scores_ = st.builds(
-    Score, st.sampled_from(METRICS), maybe, maybe, maybe, st.integers(1, 9), st.text(max_size=5), maybe, maybe
-)
+scores_ = st.builds(Score, st.sampled_from(METRICS), maybe, maybe, maybe, st.integers(1, 9), st.text(max_size=5), maybe, maybe)
 entries_ = st.builds(
     Entry,
     id=st.text(max_size=9),
@@ -140,7 +138,8 @@ values_ = st.sampled_from([None, 0.1, 0.25, 0.3, 1.0 / 3])
 rows_ = st.tuples(st.sampled_from("abc"), st.integers(0, 3), values_, st.sampled_from(["ok", "ok", "failed", "timeout"]))
 boards_ = st.lists(rows_, max_size=12).map(
     lambda rows: [
-        an_entry(i, name, value if verdict == "ok" else None, seed=seed, verdict=verdict) for i, (name, seed, value, verdict) in enumerate(rows)
+        an_entry(i, name, value if verdict == "ok" else None, seed=seed, verdict=verdict)
+        for i, (name, seed, value, verdict) in enumerate(rows)
     ]
 )
 

@@ -166,11 +166,16 @@ def test_two_plugins_that_register_one_model_are_refused_naming_both(tmp_path: P
     with pytest.raises(PluginError, match=words):
         load_plugins(extra=[Trees(), Woods()])
     site = distribution(
-        tmp_path, "woods", "from genoboard import hookimpl, ModelSpec\n@hookimpl\ndef register_models(): return [ModelSpec('prior', 'woods:Prior', '')]"
+        tmp_path,
+        "woods",
+        "from genoboard import hookimpl, ModelSpec\n@hookimpl\ndef register_models(): return [ModelSpec('prior', 'woods:Prior', '')]",
     )
     said = process(site, "list")
     assert said.returncode == 1
-    assert said.stderr == "Error: The model 'prior' is registered twice, by the plugins 'genoboard' and 'woods'. Uninstall one, or rename its model.\n"
+    assert (
+        said.stderr
+        == "Error: The model 'prior' is registered twice, by the plugins 'genoboard' and 'woods'. Uninstall one, or rename its model.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,9 @@ def test_an_extra_is_answered_with_its_install_command(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     plugins = load_plugins()
     without = replace(plugins, models={n: m for n, m in plugins.models.items() if n != "catboost"})
-    with pytest.raises(UnknownName, match=r'There is no model named \'catboost\'\..* A plugin brings it: pip install "genoboard\[catboost\]"$'):
+    with pytest.raises(
+        UnknownName, match=r'There is no model named \'catboost\'\..* A plugin brings it: pip install "genoboard\[catboost\]"$'
+    ):
         without.model("catboost")
 
 

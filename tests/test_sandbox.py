@@ -255,7 +255,9 @@ def test_the_child_does_not_outlive_an_interrupted_harness(tmp_path: Path, jobs:
 
     pids: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        sandbox.run(job(tmp_path, "print(os.getpid())\ntime.sleep(300)"), tmp_path / "log.txt", tmp_path / "metrics.jsonl", stream=interrupt)
+        sandbox.run(
+            job(tmp_path, "print(os.getpid())\ntime.sleep(300)"), tmp_path / "log.txt", tmp_path / "metrics.jsonl", stream=interrupt
+        )
     assert gone(pids[0])
     assert not list(jobs.iterdir())
 

@@ -154,7 +154,9 @@ def test_mean_and_sd_over_folds_stand_beside_the_pooled_value() -> None:
     (found,), _ = score([ACCURACY], solution, prediction)
     hit = prediction.argmax(axis=1) == solution.truth
     by_fold = [hit[solution.fold == f].mean() for f in range(4)]
-    assert (found.value, found.fold_mean, found.fold_sd) == pytest.approx((hit.mean(), np.mean(by_fold), np.std(by_fold, ddof=1)), abs=1e-15)
+    assert (found.value, found.fold_mean, found.fold_sd) == pytest.approx(
+        (hit.mean(), np.mean(by_fold), np.std(by_fold, ddof=1)), abs=1e-15
+    )
 
 
 def test_a_metric_without_a_value_in_one_fold_keeps_its_pooled_value_and_says_why_there_is_no_mean() -> None:

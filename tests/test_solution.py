@@ -91,13 +91,18 @@ def test_columns_that_do_not_sum_to_1_are_multilabel_and_auroc_is_the_mean_over_
     wings = metrics.roc_auc_score([0, 0, 1, 1, 0], [-3, 4, 5, 3, 0])
     fur = metrics.roc_auc_score([1, 1, 1, 0, 0], [2, 1, 0.5, 1.5, 0])
     assert score(truth, said, "auroc") == pytest.approx((wings + fur) / 2, abs=1e-12)
-    with pytest.raises(UsageError, match=r"solution\.csv is multilabel \(its 0/1 columns do not sum to 1\), and accuracy takes one class a row\. Use auroc or auprc\."):
+    with pytest.raises(
+        UsageError,
+        match=r"solution\.csv is multilabel \(its 0/1 columns do not sum to 1\), and accuracy takes one class a row\. Use auroc or auprc\.",
+    ):
         score(truth, said, "accuracy")
 
 
 @settings(deadline=None, max_examples=25)
 @given(data=st.data(), n=st.integers(5, 40))
-def test_the_order_of_rows_and_columns_never_changes_a_bit_of_the_score(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, n: int) -> None:
+def test_the_order_of_rows_and_columns_never_changes_a_bit_of_the_score(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, n: int
+) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     classes = ["a", "b", "c"]
     truth = pd.DataFrame({"id": [f"{i:03d}" for i in range(n)], "kind": rng.permutation([classes[i % 3] for i in range(n)])})
@@ -108,7 +113,9 @@ def test_the_order_of_rows_and_columns_never_changes_a_bit_of_the_score(tmp_path
     for t, s in ((truth, said), (truth.iloc[rng.permutation(n)], said.iloc[rng.permutation(n), rng.permutation(4)])):
         t.to_csv(folder / "solution.csv", index=False)
         s.to_csv(folder / "mine.csv", index=False)
-        found.add(tuple(score_file(folder / "mine.csv", folder / "solution.csv", METRICS.metric(m), "id")[0] for m in ("f1-macro", "accuracy")))
+        found.add(
+            tuple(score_file(folder / "mine.csv", folder / "solution.csv", METRICS.metric(m), "id")[0] for m in ("f1-macro", "accuracy"))
+        )
     assert len(found) == 1
 
 
@@ -131,10 +138,14 @@ def test_ids_stay_what_they_are(score: Callable[..., float]) -> None:
         score(truth, truth.replace("1e3", "1000"), "mse")
 
 
-def test_labels_that_look_like_numbers_are_compared_as_text_but_no_slip_passes_for_a_class(score: Callable[..., float], write: Write) -> None:
+def test_labels_that_look_like_numbers_are_compared_as_text_but_no_slip_passes_for_a_class(
+    score: Callable[..., float], write: Write
+) -> None:
     truth = "id,grade\na,1\nb,0\nc,1\n"
     assert score(truth, "id,grade\na,1\nb,0\nc,0\n", "accuracy") == pytest.approx(2 / 3)
-    with pytest.raises(InvalidSubmission, match=r"(?s)3 unknown labels: labels are compared to the letter.*line 2, id 'a', column 'grade': '1\.0'"):
+    with pytest.raises(
+        InvalidSubmission, match=r"(?s)3 unknown labels: labels are compared to the letter.*line 2, id 'a', column 'grade': '1\.0'"
+    ):
         score(truth, "id,grade\na,1.0\nb,0.0\nc,0.0\n", "accuracy")
     with pytest.raises(InvalidSubmission, match=r"(?s)1 unknown label:.*'0\.7'"):
         score(truth, "id,grade\na,1\nb,0\nc,0.7\n", "accuracy")
@@ -143,11 +154,15 @@ def test_labels_that_look_like_numbers_are_compared_as_text_but_no_slip_passes_f
 
 def test_a_class_that_the_solution_has_no_row_of_counts_as_scikit_learn_counts_it(score: Callable[..., float], write: Write) -> None:
     said = "id,kind\na,cat\nb,dog\nc,newt\nd,owl\n"
-    assert score(LABELS, said, "f1-macro") == pytest.approx(metrics.f1_score(["cat", "dog", "cat", "owl"], ["cat", "dog", "newt", "owl"], average="macro"))
+    assert score(LABELS, said, "f1-macro") == pytest.approx(
+        metrics.f1_score(["cat", "dog", "cat", "owl"], ["cat", "dog", "newt", "owl"], average="macro")
+    )
     assert noted(write, LABELS, said, "f1-macro") == ("of these classes the solution has no row: newt",)
 
 
-@pytest.mark.parametrize(("cell", "problem"), [("", "empty cell"), ("nan", "unknown label"), ("Cat", "did you mean 'cat'"), ("None", "unknown label")])
+@pytest.mark.parametrize(
+    ("cell", "problem"), [("", "empty cell"), ("nan", "unknown label"), ("Cat", "did you mean 'cat'"), ("None", "unknown label")]
+)
 def test_a_cell_that_says_nothing_is_never_a_class_of_its_own(score: Callable[..., float], cell: str, problem: str) -> None:
     with pytest.raises(InvalidSubmission, match=problem):
         score(LABELS, f"id,kind\na,{cell}\nb,dog\nc,cat\nd,owl\n", "accuracy")
@@ -207,7 +222,9 @@ def test_the_id_column_is_the_solution_s_first_unless_one_is_named(score: Callab
         ("id,y\na,1,2\n", "mse", "line 2: 3 cells, 2 expected"),
     ],
 )  # fmt: skip
-def test_a_faulty_solution_is_named_with_the_place_and_the_mend(score: Callable[..., float], solution: str, metric: str, words: str) -> None:
+def test_a_faulty_solution_is_named_with_the_place_and_the_mend(
+    score: Callable[..., float], solution: str, metric: str, words: str
+) -> None:
     with pytest.raises((DataError, UsageError)) as caught:
         score(solution, "id,y\na,1\nb,2\n", metric)
     assert words in str(caught.value)
@@ -217,7 +234,9 @@ def test_a_faulty_solution_is_named_with_the_place_and_the_mend(score: Callable[
 
 def test_a_solution_that_is_not_there_is_named(tmp_path: Path, write: Write) -> None:
     mine = write("solutions.csv", "id,y\na,1\n")
-    with pytest.raises(DataError, match=r"The solution \S+solution\.csv cannot be read\.\n  - there is no such file: did you mean \S+solutions\.csv\?"):
+    with pytest.raises(
+        DataError, match=r"The solution \S+solution\.csv cannot be read\.\n  - there is no such file: did you mean \S+solutions\.csv\?"
+    ):
         score_file(mine, tmp_path / "solution.csv", METRICS.metric("mse"))
 
 
@@ -233,7 +252,9 @@ def test_a_submission_whose_column_has_another_name_is_told_the_right_one(score:
     with pytest.raises(InvalidSubmission) as caught:
         score(LABELS, LABELS.replace("kind", "Kind"), "accuracy")
     assert "column 'Kind' differs in case: rename it to 'kind'" in str(caught.value)
-    with pytest.raises(InvalidSubmission, match=r"(?s)unknown column.*'animal'.*missing columns: the header is id,cat,dog,owl, or id,kind, in any order"):
+    with pytest.raises(
+        InvalidSubmission, match=r"(?s)unknown column.*'animal'.*missing columns: the header is id,cat,dog,owl, or id,kind, in any order"
+    ):
         score(LABELS, LABELS.replace("kind", "animal"), "accuracy")
 
 
@@ -243,7 +264,9 @@ def test_a_metric_without_a_value_says_why_and_what_its_classes_are(score: Calla
     assert "auroc has no value on" in str(caught.value)
     assert "class 2 of 4 does not occur in the truth" in str(caught.value)
     assert "The classes, counted from 0: cat, dog, newt, owl." in str(caught.value)
-    with pytest.raises(UndefinedScore, match=r"r2 has no value on \S+solution\.csv: R2 needs a truth that is not constant, over at least two rows\.$"):
+    with pytest.raises(
+        UndefinedScore, match=r"r2 has no value on \S+solution\.csv: R2 needs a truth that is not constant, over at least two rows\.$"
+    ):
         score("id,y\na,1\nb,1\n", "id,y\na,1\nb,2\n", "r2")
 
 
@@ -251,7 +274,13 @@ def test_a_metric_without_a_value_says_why_and_what_its_classes_are(score: Calla
 
 
 def test_score_prints_metric_and_score_and_json_the_same(write: Write) -> None:
-    words = ["score", str(write("mine.csv", "id,kind\na,cat\nb,dog\nc,dog\nd,owl\n")), "--solution", str(write("solution.csv", LABELS)), "--metric"]
+    words = [
+        "score",
+        str(write("mine.csv", "id,kind\na,cat\nb,dog\nc,dog\nd,owl\n")),
+        "--solution",
+        str(write("solution.csv", LABELS)),
+        "--metric",
+    ]
     said = CliRunner().invoke(cli, [*words, "f1_macro"])
     assert (said.exit_code, said.stdout) == (0, "f1-macro  0.77778\n")
     told = json.loads(CliRunner().invoke(cli, [*words, "f1-macro", "--json"]).stdout)

@@ -128,7 +128,11 @@ def test_labels_stand_for_probabilities_where_the_metric_reads_labels(tmp_path: 
 
 
 def test_scores_and_values_are_any_finite_number(tmp_path: Path) -> None:
-    assert read(put(tmp_path, "id,Amygdala,Cortex\na,-3,1e300\nb,0,0\nc,7,-0.0\n"), SCORES).prediction.tolist() == [[-3, 1e300], [0, 0], [7, 0]]
+    assert read(put(tmp_path, "id,Amygdala,Cortex\na,-3,1e300\nb,0,0\nc,7,-0.0\n"), SCORES).prediction.tolist() == [
+        [-3, 1e300],
+        [0, 0],
+        [7, 0],
+    ]
     assert read(put(tmp_path, "id,dose\nc,3\nb,-2\na,1e-5\n"), VALUES).prediction.tolist() == [1e-5, -2, 3]
 
 
@@ -155,7 +159,9 @@ def test_parquet_numbers_of_any_type_are_accepted(tmp_path: Path, kind: pa.DataT
     assert read(tmp_path / "p.parquet", VALUES).prediction.tolist() == [2, 3, 1]
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.int64(), pa.uint8(), pa.dictionary(pa.int8(), pa.string())])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.int64(), pa.uint8(), pa.dictionary(pa.int8(), pa.string())]
+)
 def test_parquet_ids_are_text_and_whole_numbers_their_decimal_text(tmp_path: Path, kind: pa.DataType) -> None:
     ids = pa.array(["3", "1", "2"]) if not pa.types.is_integer(kind) else pa.array([3, 1, 2])
     pq.write_table(pa.table({"id": ids.cast(kind), "dose": [3.0, 1.0, 2.0]}), tmp_path / "p.parquet")
@@ -220,7 +226,10 @@ CELL = "      line 3, id 'b', column 'Amygdala': "
         (rows(A, B, C, A), "1 duplicate id: give every id one row\n      line 5: 'a' stands on line 2 already"),
         (rows(A, B, C, ",0,1"), "1 empty id: every row needs its id\n      line 5"),
         (rows(A, B, C, ",,"), "1 row without content: delete what is empty\n      line 5"),
-        (rows(A, "b,1", C), "1 row with too few cells: every row needs one cell per column of the header\n      line 3: 2 cells, 3 expected"),
+        (
+            rows(A, "b,1", C),
+            "1 row with too few cells: every row needs one cell per column of the header\n      line 3: 2 cells, 3 expected",
+        ),
         (
             rows(A, "b,1,0,0", C),
             "1 row with too many cells: is there a decimal comma, or a comma in an unquoted cell?\n      line 3: 4 cells, 3 expected",
@@ -280,9 +289,18 @@ CELL = "      line 3, id 'b', column 'Amygdala': "
         ),
         ("a,0.25,0.75\nb,1,0\nc,0,1\n", "there is no header: the first line is already a row; begin with id,Amygdala,Cortex"),
         ("a,x\nb,y\n", "there is no header: the first line is already a row; begin with id,Amygdala,Cortex"),
-        (SOUND.replace(",", ";"), "1 wrong delimiter: the columns are separated by semicolons: separate them by commas\n      in the first line"),
-        (SOUND.replace(",", "\t"), "1 wrong delimiter: the columns are separated by tabs: separate them by commas\n      in the first line"),
-        (SOUND.replace(",", "|"), "1 wrong delimiter: the columns are separated by pipes: separate them by commas\n      in the first line"),
+        (
+            SOUND.replace(",", ";"),
+            "1 wrong delimiter: the columns are separated by semicolons: separate them by commas\n      in the first line",
+        ),
+        (
+            SOUND.replace(",", "\t"),
+            "1 wrong delimiter: the columns are separated by tabs: separate them by commas\n      in the first line",
+        ),
+        (
+            SOUND.replace(",", "|"),
+            "1 wrong delimiter: the columns are separated by pipes: separate them by commas\n      in the first line",
+        ),
         (
             rows(A, '"b,1,0', C),
             "1 badly quoted line: close every quote, and double a quote that stands inside a quoted cell\n      line 3: unexpected end of data",
@@ -453,9 +471,13 @@ def test_parquet_faults_are_told_by_row(tmp_path: Path) -> None:
     assert problems(path, VALUES)[0] == (
         "1 id column of neither text nor whole numbers: other types change ids: store text\n      column 'id' (double)"
     )
-    assert problems(path, VALUES)[1].startswith("3 cells of text: a number such as 0.25 is expected\n      row 1, id None, column 'dose': 'True'")
+    assert problems(path, VALUES)[1].startswith(
+        "3 cells of text: a number such as 0.25 is expected\n      row 1, id None, column 'dose': 'True'"
+    )
     pq.write_table(pa.table({"id": ["a", "b", "c"], "dose": [[1], [2], [3]]}), path)
-    assert problems(path, VALUES) == ("neither text nor numbers: 'dose' (list<element: int64>); store ids as text and predictions as float64",)
+    assert problems(path, VALUES) == (
+        "neither text nor numbers: 'dose' (list<element: int64>); store ids as text and predictions as float64",
+    )
     pq.write_table(pa.table({"dose": [1.0, 2.0, 3.0], "__index_level_0__": ["a", "b", "c"]}), path)
     assert problems(path, VALUES) == (
         "1 column without a name: if it holds the ids, name it 'id' (pandas: index_label='id')\n      column number 2: '__index_level_0__'",
@@ -569,7 +591,9 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
 def seeds() -> Iterable[tuple[bytes, Form, bool]]:
     labelled = b"id,region\na,Cortex\nb,Amygdala\nc,Cortex\n"
     plain = SOUND.encode()
-    for form, content in itertools.product((FORM, LABELS, SCORES), (plain, plain.replace(b"\n", b"\r\n"), re.sub(rb"[^,\n]+", rb'"\g<0>"', plain))):
+    for form, content in itertools.product(
+        (FORM, LABELS, SCORES), (plain, plain.replace(b"\n", b"\r\n"), re.sub(rb"[^,\n]+", rb'"\g<0>"', plain))
+    ):
         yield content, form, False
     yield labelled, LABELS, True
 
@@ -677,8 +701,14 @@ def test_columns_of_parquet_are_read_as_text(tmp_path: Path) -> None:
             ["1 column without a name: a pandas index or a comma too many: write with index=False\n      column number 1: 'Unnamed: 0'"],
         ),
         ("id,x\n1\n", ["1 row with too few cells: every row needs one cell per column of the header\n      line 2: 1 cells, 2 expected"]),
-        ("id,x\n1,2,3\n", ["1 row with too many cells: is there a decimal comma, or a comma in an unquoted cell?\n      line 2: 3 cells, 2 expected"]),
-        (b"id,x\n1,\xe9\n", ["1 byte that cannot be UTF-8: save the file as UTF-8; it may be Latin-1 now\n      line 2, byte offset 7: 0xE9"]),
+        (
+            "id,x\n1,2,3\n",
+            ["1 row with too many cells: is there a decimal comma, or a comma in an unquoted cell?\n      line 2: 3 cells, 2 expected"],
+        ),
+        (
+            b"id,x\n1,\xe9\n",
+            ["1 byte that cannot be UTF-8: save the file as UTF-8; it may be Latin-1 now\n      line 2, byte offset 7: 0xE9"],
+        ),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: str | bytes, said: list[str]) -> None:

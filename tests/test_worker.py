@@ -139,7 +139,10 @@ def test_the_run_tells_its_seed_threads_classes_and_device_and_has_an_empty_fold
     assert outcome.verdict == "ok", outcome.reason
     assert log == f"7 2 cpu {CLASSES!r} []\n"
     lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == [{"fold": 1, "step": 0, "loss": 1.0, "rows": 36.0}, {"fold": 1, "step": 1, "loss": 0.5, "rows": 36.0}]
+    assert [json.loads(line) for line in lines] == [
+        {"fold": 1, "step": 0, "loss": 1.0, "rows": 36.0},
+        {"fold": 1, "step": 1, "loss": 0.5, "rows": 36.0},
+    ]
 
 
 # Seeds and threads
@@ -247,7 +250,10 @@ def test_labels_alone_are_turned_into_ones_and_zeros_and_said_to_be(tmp_path: Pa
         ("predict(self, X): return [0, 0.5] * 6", "predict() gave 0.5 at place 2, which is not one of the class codes 0..2."),
         ("predict(self, X): return [0, -1, np.nan] * 4", "predict() gave -1.0 at place 2, which is not one of the class codes 0..2."),
         ("predict(self, X): return [0] * 5", "predict() returned an array of shape (5,); (12,) was expected."),
-        ("predict_proba(self, X): return np.ones((12, 2)) / 2", "predict_proba() returned an array of shape (12, 2); (12, 3) was expected."),
+        (
+            "predict_proba(self, X): return np.ones((12, 2)) / 2",
+            "predict_proba() returned an array of shape (12, 2); (12, 3) was expected.",
+        ),
         ("predict_proba(self, X): return np.ones(12)", "predict_proba() returned an array of shape (12,); (12, 3) was expected."),
         (
             "predict_proba(self, X): self.classes_ = ['a', 'b', 'c']; return np.ones((12, 3)) / 3",
@@ -354,7 +360,9 @@ def test_an_estimator_that_only_this_process_knows_travels_with_its_code(
     assert np.array_equal(predictions(outcome).to_numpy().argmax(axis=1), cohort()[1][TEST])
 
 
-def test_a_pipeline_enters_as_an_object_also_with_a_step_that_only_this_process_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipeline_enters_as_an_object_also_with_a_step_that_only_this_process_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     outcome, _ = run(tmp_path, estimator=make_pipeline(FunctionTransformer(halved), StandardScaler(), LinearSVC()))
     assert outcome.labels_only
@@ -414,7 +422,9 @@ def test_a_file_is_free_to_define_dataclasses_and_to_pickle_what_it_defines(tmp_
 
 def test_in_this_process_the_models_own_exception_comes_through(tmp_path: Path) -> None:
     X, y = cohort()
-    (tmp_path / "model.py").write_text("class Model:\n    def fit(self, X, y): return 1 / 0\n    def predict(self, X): ...\n", encoding="utf-8")
+    (tmp_path / "model.py").write_text(
+        "class Model:\n    def fit(self, X, y): return 1 / 0\n    def predict(self, X): ...\n", encoding="utf-8"
+    )
     job = Job(ModelSpec("m", f"{tmp_path / 'model.py'}:Model", ""), {}, X[TRAIN], y[TRAIN], X[TEST], CLASSES, "multiclass", 0, Limits(60))
     with pytest.raises(ZeroDivisionError):
         sandbox.run(job, tmp_path / "log.txt", tmp_path / "metrics.jsonl", in_process=True)

@@ -40,7 +40,13 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
         notes.append(f"{told_of} made on another version of this dataset or split, and cannot be compared with these.")
     if card.split(split).leaks:
         notes.append(f"This split leaks: {card.split(split).leaks}")
-    return {**told, "asks": card.split(split).asks, "null": card.split(split).null, "directions": {m.name: m.direction for m in metrics}, "notes": notes}
+    return {
+        **told,
+        "asks": card.split(split).asks,
+        "null": card.split(split).null,
+        "directions": {m.name: m.direction for m in metrics},
+        "notes": notes,
+    }
 
 
 def text(plugins: Plugins, told: dict[str, Any], form: str) -> str:
@@ -60,7 +66,16 @@ def text(plugins: Plugins, told: dict[str, Any], form: str) -> str:
         end = f"No entries yet. Next: genoboard run {told['task']} MODEL --split {told['split']} --data {told['data']}"
         return "\n".join([f"{told['task']}: data {told['data']}, split {told['split']}", told["asks"], "", end, *told["notes"], ""])
     title, _, rest = export.table(told, shown).partition("\n")
-    return "\n".join([title, told["asks"], rest, f"Best first; [low, high] is the 95 % interval. The null model here: {told['null']}.", *told["notes"], ""])
+    return "\n".join(
+        [
+            title,
+            told["asks"],
+            rest,
+            f"Best first; [low, high] is the 95 % interval. The null model here: {told['null']}.",
+            *told["notes"],
+            "",
+        ]
+    )
 
 
 def rebuild(workspace: str | None) -> int:
@@ -80,7 +95,9 @@ def _recorded(record: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
         with np.load(replicates, allow_pickle=False) as held:
             return entry, dict(held)
     except (OSError, ValueError, KeyError, TypeError, LeaderboardError) as error:
-        raise DataError(f"{record.parent} is not the whole record of an entry: {error}. Mend it, or move that folder away, and rebuild again.") from error
+        raise DataError(
+            f"{record.parent} is not the whole record of an entry: {error}. Mend it, or move that folder away, and rebuild again."
+        ) from error
 
 
 def _current(card: Task, split: str, name: str, held: list[Board]) -> Board:

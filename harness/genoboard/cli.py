@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -17,6 +16,7 @@ import click
 
 from . import __version__
 from .errors import GenoboardError, InvalidSubmission, UsageError
+from .options import DURATION, MEMORY, as_json, data_option, split_option
 
 if TYPE_CHECKING:
     from genoboard_leaderboard.entry import Entry
@@ -24,31 +24,6 @@ if TYPE_CHECKING:
     from .competition import Competition
     from .plugins import Plugins
     from .splits import Fold
-
-
-class Quantity(click.ParamType[float]):
-    """A number with a unit: ``8G`` or ``8192`` (MB), ``2h`` or ``7200`` (s); `examples` are shown to whoever writes another thing."""
-
-    def __init__(self, name: str, units: dict[str, float], bare: str, examples: str) -> None:
-        self.name, self.units, self.bare, self.examples = name, units, bare, examples
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the value in bytes or seconds."""
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(value))
-        unit = (match[2].lower() or self.bare) if match else ""
-        if match is None or unit not in self.units:
-            self.fail(f"{value!r} is not a {self.name}. Write for example {self.examples}.", param, ctx)
-        return float(match[1]) * self.units[unit]
-
-
-MEMORY = Quantity("memory size", {u + b: 2.0**p for u, p in (("k", 10), ("m", 20), ("g", 30), ("t", 40)) for b in ("", "b")}, "m",
-                  "8G, 512M or 8192 (MB)")  # fmt: skip
-DURATION = Quantity("duration", {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}, "s", "2h, 90m or 7200 (seconds)")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-split_option = click.option("--split", metavar="S", help="The split; the task's first one by default.")
-data_option = click.option("--data", "data_name", metavar="NAME", help="The dataset; what `data TASK --use` chose here, else demo.")
 
 
 class Face(click.Group):
@@ -71,7 +46,12 @@ class Face(click.Group):
 
 @click.group(cls=Face, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="genoboard")
-@click.option("--workspace", metavar="DIR", envvar="GENOBOARD_WORKSPACE", help="Where submissions/ and leaderboard/ are kept; the current folder by default.")
+@click.option(
+    "--workspace",
+    metavar="DIR",
+    envvar="GENOBOARD_WORKSPACE",
+    help="Where submissions/ and leaderboard/ are kept; the current folder by default.",
+)
 @click.pass_context
 def cli(ctx: click.Context, workspace: str | None) -> None:
     """Run genomics models on fixed splits, and rank them honestly.
@@ -84,7 +64,10 @@ def cli(ctx: click.Context, workspace: str | None) -> None:
 def main() -> None:
     """Run the command line; an error that the user can mend is printed plainly, any other keeps its traceback."""
     if sys.platform == "win32":
-        print("genoboard runs on Linux (and, with less isolation, on macOS). On Windows, use it inside WSL: https://learn.microsoft.com/windows/wsl", file=sys.stderr)
+        print(
+            "genoboard runs on Linux (and, with less isolation, on macOS). On Windows, use it inside WSL: https://learn.microsoft.com/windows/wsl",
+            file=sys.stderr,
+        )
         sys.exit(1)
     from genoboard_leaderboard.errors import LeaderboardError
 
@@ -108,13 +91,23 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:
             raise
-        _fail(error, f"{error.filename}: {error.strerror}. Check that the path is right, that you may write there, and that the disk has room.", 1)
+        _fail(
+            error,
+            f"{error.filename}: {error.strerror}. Check that the path is right, that you may write there, and that the disk has room.",
+            1,
+        )
 
 
 def _fail(error: Exception, message: str, status: int) -> NoReturn:
     """Print the error, as JSON where that was asked for, and exit."""
     if _wants_json():
-        _print_json({"error": type(error).__name__, "message": message, **({"problems": error.problems} if isinstance(error, InvalidSubmission) else {})})
+        _print_json(
+            {
+                "error": type(error).__name__,
+                "message": message,
+                **({"problems": error.problems} if isinstance(error, InvalidSubmission) else {}),
+            }
+        )
     else:
         print(f"Error: {message}", file=sys.stderr)
     sys.exit(status)
@@ -134,15 +127,34 @@ def list_(what: str | None, as_json: bool) -> None:
     owner = plugins.owners.get
     listing: dict[str, list[dict[str, Any]]] = {
         "tasks": [
-            {"name": t.name, "summary": t.summary, "splits": [s.name for s in t.splits], "datasets": [s.name for s in t.sources], "plugin": owner(f"task {t.name}")}
+            {
+                "name": t.name,
+                "summary": t.summary,
+                "splits": [s.name for s in t.splits],
+                "datasets": [s.name for s in t.sources],
+                "plugin": owner(f"task {t.name}"),
+            }
             for t in plugins.tasks.values()
         ],
         "models": [
-            {"name": m.name, "summary": m.summary, "parameters": dict(m.parameters), "tasks": list(m.tasks), "plugin": owner(f"model {m.name}")}
+            {
+                "name": m.name,
+                "summary": m.summary,
+                "parameters": dict(m.parameters),
+                "tasks": list(m.tasks),
+                "plugin": owner(f"model {m.name}"),
+            }
             for m in plugins.models.values()
         ],
         "metrics": [
-            {"name": m.name, "summary": m.summary, "direction": m.direction, "range": [_number(m.low), _number(m.high)], "version": m.version, "plugin": owner(f"metric {m.name}")}
+            {
+                "name": m.name,
+                "summary": m.summary,
+                "direction": m.direction,
+                "range": [_number(m.low), _number(m.high)],
+                "version": m.version,
+                "plugin": owner(f"metric {m.name}"),
+            }
             for m in plugins.metrics.values()
         ],
     }
@@ -170,7 +182,9 @@ def list_(what: str | None, as_json: bool) -> None:
 @click.option("--use", metavar="NAME", help="Make this dataset the workspace's default for the task.")
 @split_option
 @data_option
-@click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="Write train.csv, test.csv and sample_submission.csv, as on Kaggle.")
+@click.option(
+    "--export", type=click.Path(path_type=Path), metavar="DIR", help="Write train.csv, test.csv and sample_submission.csv, as on Kaggle."
+)
 @as_json
 @click.pass_obj
 def data(workspace: str | None, task: str, folder: Path | None, download: bool, as_name: str | None, use: str | None, split: str | None,
@@ -182,7 +196,9 @@ def data(workspace: str | None, task: str, folder: Path | None, download: bool, 
     card = _plugins().task(task)
     if folder is not None or download:
         found = datasheet.bring(card, folder, as_name, _tell)
-        say(f"Ingested {card.name} / {found.name}: {found.about['rows']:,} rows x {found.about['features']:,} features, fingerprint {found.fingerprint[:16]}.")
+        say(
+            f"Ingested {card.name} / {found.name}: {found.about['rows']:,} rows x {found.about['features']:,} features, fingerprint {found.fingerprint[:16]}."
+        )
         for note in found.about["notes"]:
             say(f"  note: {note}")
         data_name = data_name or found.name
@@ -216,11 +232,20 @@ def data(workspace: str | None, task: str, folder: Path | None, download: bool, 
 @split_option
 @data_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Reaches every random_state.")
-@click.option("--set", "settings", multiple=True, metavar="[MODEL:]KEY=VALUE", help="A parameter; the value is JSON, else text. May be repeated.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="[MODEL:]KEY=VALUE", help="A parameter; the value is JSON, else text. May be repeated."
+)
 @click.option("--name", metavar="NAME", help="The standing's name; the model's by default.")
 @click.option("--timeout", type=DURATION, default="2h", show_default=True, metavar="T", help="Wall time of one fold: 7200, 90m, 2h.")
 @click.option("--memory", type=MEMORY, metavar="M", help="Data memory of one fold: 8192 (MB), 8G. Unbounded by default.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Threads of numerical libraries; part of the run's identity.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Threads of numerical libraries; part of the run's identity.",
+)
 @click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
 @click.option("-v", "--verbose", is_flag=True, help="Stream what the model prints.")
 @click.option("--dev", is_flag=True, help="Cross-validate inside the training rows; the test rows are not looked at, nothing is recorded.")
@@ -257,7 +282,9 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
                 if dev:
                     found = cross_validate(competition, model, parameters=parameters[model], seed=seed, limits=limits, **talk)
                 else:
-                    entry = evaluate(competition, model, name=name, parameters=parameters[model], seed=seed, limits=limits, message=message, **talk)
+                    entry = evaluate(
+                        competition, model, name=name, parameters=parameters[model], seed=seed, limits=limits, message=message, **talk
+                    )
         except GenoboardError as error:
             # the others are still worth running
             failed += 1
@@ -280,14 +307,24 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
 
 @cli.command()
 @click.argument("task")
-@click.option("-f", "--file", "path", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The submission: .csv, .csv.gz or .parquet.")
+@click.option(
+    "-f",
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The submission: .csv, .csv.gz or .parquet.",
+)
 @click.option("--name", required=True, metavar="NAME", help="The standing's name.")
 @split_option
 @data_option
 @click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
 @as_json
 @click.pass_obj
-def submit(workspace: str | None, task: str, path: Path, name: str, split: str | None, data_name: str | None, message: str, as_json: bool) -> None:
+def submit(
+    workspace: str | None, task: str, path: Path, name: str, split: str | None, data_name: str | None, message: str, as_json: bool
+) -> None:
     """Score a submission file and record its entry."""
     from .evaluation import submit as enter
 
@@ -303,7 +340,13 @@ def submit(workspace: str | None, task: str, path: Path, name: str, split: str |
 
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--solution", type=click.Path(path_type=Path), required=True, metavar="FILE", help="A CSV with ids and a label or value column, or one 0/1 column per class.")
+@click.option(
+    "--solution",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="A CSV with ids and a label or value column, or one 0/1 column per class.",
+)
 @click.option("--metric", required=True, metavar="NAME", help="See genoboard list metrics.")
 @click.option("--id", "id_column", metavar="COLUMN", help="The id column; the solution's first by default.")
 @as_json
@@ -325,11 +368,15 @@ def score(path: Path, solution: Path, metric: str, id_column: str | None, as_jso
 @click.argument("task", required=False)
 @split_option
 @data_option
-@click.option("--format", "form", default="table", show_default=True, metavar="FORMAT", help="table, csv, json, md, or one that a plugin brings.")
+@click.option(
+    "--format", "form", default="table", show_default=True, metavar="FORMAT", help="table, csv, json, md, or one that a plugin brings."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--rebuild", is_flag=True, help="First make the index of all entries anew, from the submission folders.")
 @click.pass_obj
-def leaderboard(workspace: str | None, task: str | None, split: str | None, data_name: str | None, form: str, as_json: bool, rebuild: bool) -> None:
+def leaderboard(
+    workspace: str | None, task: str | None, split: str | None, data_name: str | None, form: str, as_json: bool, rebuild: bool
+) -> None:
     """Show a board: standings with their intervals."""
     from . import board
 

@@ -92,7 +92,9 @@ class Competition:
         by = self.split.bootstrap_group
         cluster = np.arange(len(rows)) if by is None else pd.factorize(rows[by], sort=True)[0]
         key = self.board.split_fingerprint
-        return Solution(self.codes(rows["y"], self.task.classes), self.task.classes, fold[self.test], blocks(cluster.astype(np.int64), key), key)
+        return Solution(
+            self.codes(rows["y"], self.task.classes), self.task.classes, fold[self.test], blocks(cluster.astype(np.int64), key), key
+        )
 
     def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
         """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""

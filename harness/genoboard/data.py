@@ -83,7 +83,12 @@ class Prepared:
 def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
     """Open a dataset and verify it; a generated one is made when it is not there. Raise `DataError` when it cannot be had."""
     if name not in catalog.names(task):
-        raise UnknownName(f"dataset of {task.name}", name, catalog.names(task), f"To bring one of your own: genoboard data {task.name} --from DIR --as {name}.")
+        raise UnknownName(
+            f"dataset of {task.name}",
+            name,
+            catalog.names(task),
+            f"To bring one of your own: genoboard data {task.name} --from DIR --as {name}.",
+        )
     source = catalog.sources(task).get(name)
     try:
         found = _open(task, name)
@@ -138,11 +143,19 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
     fingerprint = _fingerprint(rows, parts)
     folder = catalog.objects(task) / fingerprint[:24]
     about = {
-        "task": task.name, "name": name, "fingerprint": fingerprint, "rows": len(rows), "features": dataset.X.shape[1], "unit": dataset.unit,
-        "control": list(parts["control"].columns) if "control" in parts else [], "notes": list(dataset.notes),
-        "groups": {c: int(rows[c].nunique()) for c in rows.columns if c != "y"}, "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "splits": _split_fingerprints(task, rows), "promised": promised,
-    }  # fmt: skip
+        "task": task.name,
+        "name": name,
+        "fingerprint": fingerprint,
+        "rows": len(rows),
+        "features": dataset.X.shape[1],
+        "unit": dataset.unit,
+        "control": list(parts["control"].columns) if "control" in parts else [],
+        "notes": list(dataset.notes),
+        "groups": {c: int(rows[c].nunique()) for c in rows.columns if c != "y"},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "splits": _split_fingerprints(task, rows),
+        "promised": promised,
+    }
     with _new_folder(folder) as new:
         for stem, frame in parts.items():
             table.write(frame, new / stem)
@@ -173,10 +186,14 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
         raise DataError(f"Row id {original[original.duplicated()][0]!r} occurs more than once. Every sample needs an id of its own.")
     for part in (dataset.y, dataset.groups, dataset.control):
         if part is not None and not part.index.equals(dataset.X.index):
-            raise GenoboardError(f"The loader of {task.name} returned X and {getattr(part, 'name', None) or 'groups'} with different row ids.")
+            raise GenoboardError(
+                f"The loader of {task.name} returned X and {getattr(part, 'name', None) or 'groups'} with different row ids."
+            )
     if task.classes and not dataset.y.isin(list(task.classes)).all():
         strange = dataset.y[~dataset.y.isin(list(task.classes))]
-        raise DataError(f"Sample {strange.index[0]!r} is of the class {str(strange.iloc[0])!r}, which {task.name} does not know. Its classes are {', '.join(task.classes)}.")
+        raise DataError(
+            f"Sample {strange.index[0]!r} is of the class {str(strange.iloc[0])!r}, which {task.name} does not know. Its classes are {', '.join(task.classes)}."
+        )
     rows = pd.concat([dataset.y.rename("y"), dataset.groups.astype("str")], axis=1).set_axis(opaque(task, original))
     order = np.argsort(rows.index.to_numpy(dtype=object))
     return rows.iloc[order], order
@@ -194,7 +211,11 @@ def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> str:
         for column in frame.columns:
             values = frame[column]
             numeric = pd.api.types.is_numeric_dtype(values.dtype)
-            digest.update(np.ascontiguousarray(values.to_numpy()).data if numeric else json.dumps(values.astype(object).where(values.notna(), None).tolist()).encode())
+            digest.update(
+                np.ascontiguousarray(values.to_numpy()).data
+                if numeric
+                else json.dumps(values.astype(object).where(values.notna(), None).tolist()).encode()
+            )
     digest.update("\n".join(rows.index).encode())
     return digest.hexdigest()
 

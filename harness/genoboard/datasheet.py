@@ -33,7 +33,9 @@ def choose(card: Task, workspace: str | None, name: str) -> None:
     _known(card, name)
     source = catalog.sources(card).get(name)
     if catalog.state(card, name) is None and not (source and source.generate):
-        raise DataError(f"The dataset {name!r} of {card.name} is not here yet. Bring it first: genoboard data {card.name} --from DIR --as {name}.")
+        raise DataError(
+            f"The dataset {name!r} of {card.name} is not here yet. Bring it first: genoboard data {card.name} --from DIR --as {name}."
+        )
     Workspace.here(workspace).choose_data(card.name, name)
 
 
@@ -48,17 +50,30 @@ def task(card: Task, workspace: str | None, only: str | None = None) -> dict[str
         if source and source.files:
             how += f", or genoboard data {card.name} --download"
         about = {k: v for k, v in (about or {}).items() if k not in ("name", "task", "splits")}
-        found.append({
-            "name": name, "summary": source.summary if source else "brought by you", "ready": bool(about), "chosen": name == chosen,
-            "how": how, "licence": source.licence if source else "", "cite": source.cite if source else "", **about,
-        })  # fmt: skip
+        found.append(
+            {
+                "name": name,
+                "summary": source.summary if source else "brought by you",
+                "ready": bool(about),
+                "chosen": name == chosen,
+                "how": how,
+                "licence": source.licence if source else "",
+                "cite": source.cite if source else "",
+                **about,
+            }
+        )
     splits = [{"name": s.name, "asks": s.asks, "null": s.null, "leaks": s.leaks} for s in card.splits]
     return {"task": card.name, "title": card.title, "datasets": found, "splits": splits, "controls": list(card.controls)}
 
 
 def _known(card: Task, name: str) -> str:
     if name not in catalog.names(card):
-        raise UnknownName(f"dataset of {card.name}", name, catalog.names(card), f"To bring one of your own: genoboard data {card.name} --from DIR --as {name}.")
+        raise UnknownName(
+            f"dataset of {card.name}",
+            name,
+            catalog.names(card),
+            f"To bring one of your own: genoboard data {card.name} --from DIR --as {name}.",
+        )
     return name
 
 
@@ -69,7 +84,9 @@ def task_text(told: dict[str, Any]) -> str:
         lines.append(f"{'*' if d['chosen'] else ' '} {d['name']}: {d['summary']}")
         if d["ready"]:
             groups = ", ".join(f"{n:,} {g}s" for g, n in d["groups"].items())
-            lines.append(f"    ready: {d['rows']:,} rows x {d['features']:,} features ({d['unit']}), {groups}; fingerprint {d['fingerprint'][:16]}")
+            lines.append(
+                f"    ready: {d['rows']:,} rows x {d['features']:,} features ({d['unit']}), {groups}; fingerprint {d['fingerprint'][:16]}"
+            )
             lines += [f"    note: {n}" for n in d["notes"]]
         else:
             lines.append(f"    not here yet: {d['how']}")
@@ -77,7 +94,12 @@ def task_text(told: dict[str, Any]) -> str:
     lines += ["", "splits (the first is the default):"]
     for s in told["splits"]:
         lines.append(f"  {s['name']}: {s['asks']} Its null: {s['null']}." + (f" Leaks: {s['leaks']}" if s["leaks"] else ""))
-    lines += ["", f"controls on every board: {', '.join(told['controls'])}", "", f"* is what this workspace uses. Next: genoboard run {told['task']} MODEL"]
+    lines += [
+        "",
+        f"controls on every board: {', '.join(told['controls'])}",
+        "",
+        f"* is what this workspace uses. Next: genoboard run {told['task']} MODEL",
+    ]
     return "\n".join(lines)
 
 
@@ -89,16 +111,25 @@ def split(competition: Competition) -> dict[str, Any]:
         parts: dict[str, Any] = {}
         for side, at in (("train", f.train), ("test", f.test)):
             part = rows.iloc[at]
-            counts = part["y"].value_counts().reindex(list(competition.task.classes), fill_value=0).to_dict() if competition.task.classes else {}
+            counts = (
+                part["y"].value_counts().reindex(list(competition.task.classes), fill_value=0).to_dict() if competition.task.classes else {}
+            )
             groups = {g: int(part[g].nunique()) for g in rows.columns if g != "y"}
             parts[side] = {"rows": len(part), "groups": groups, "classes": {str(k): int(v) for k, v in counts.items()}}
         both = {g: len(set(rows[g].iloc[f.train]) & set(rows[g].iloc[f.test])) for g in rows.columns if g != "y"}
         folds.append({**parts, "groups_on_both_sides": both})
     card = competition.split
     return {
-        "task": competition.task.name, "data": competition.data.name, "split": card.name, "asks": card.asks, "null": card.null, "leaks": card.leaks,
-        "fingerprint": competition.board.split_fingerprint, "data_fingerprint": competition.data.fingerprint, "folds": folds,
-    }  # fmt: skip
+        "task": competition.task.name,
+        "data": competition.data.name,
+        "split": card.name,
+        "asks": card.asks,
+        "null": card.null,
+        "leaks": card.leaks,
+        "fingerprint": competition.board.split_fingerprint,
+        "data_fingerprint": competition.data.fingerprint,
+        "folds": folds,
+    }
 
 
 def split_text(told: dict[str, Any]) -> str:

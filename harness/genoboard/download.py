@@ -49,7 +49,9 @@ def _one(remote: RemoteFile, folder: Path, tell: Tell) -> None:
             _copy(Path(mirror) / remote.name, part)
         else:
             _resume(url, part)
-        if wrong := _wrong(part, remote.size, known, "is published" if published else f"was recorded at the first download (delete {seen} to take another)"):
+        if wrong := _wrong(
+            part, remote.size, known, "is published" if published else f"was recorded at the first download (delete {seen} to take another)"
+        ):
             part.unlink()
             raise DataError(f"{remote.name} from {url} {wrong}. It was not kept. Try again, or set GENOBOARD_MIRROR to another source.")
         os.replace(part, output)
@@ -57,11 +59,15 @@ def _one(remote: RemoteFile, folder: Path, tell: Tell) -> None:
     try:
         pooch.retrieve(url, known, fname=remote.name, path=folder, downloader=download)
     except (requests.RequestException, OSError) as error:
-        raise DataError(f"{remote.name} could not be fetched: {error}. Try again (it resumes), or set GENOBOARD_MIRROR to a folder or URL that has it.") from error
+        raise DataError(
+            f"{remote.name} could not be fetched: {error}. Try again (it resumes), or set GENOBOARD_MIRROR to a folder or URL that has it."
+        ) from error
     if known is None:
         digest = pooch.file_hash(str(target))
         write_text(seen, digest + "\n")
-        tell(f"{remote.name}: its publisher states no hash that we could confirm; SHA-256 {digest} is recorded and will be asked for from now on.")
+        tell(
+            f"{remote.name}: its publisher states no hash that we could confirm; SHA-256 {digest} is recorded and will be asked for from now on."
+        )
 
 
 def _wrong(part: Path, size: int, known: str | None, stated: str) -> str:

@@ -99,7 +99,9 @@ def cross_validate(
             folder.stay()
             raise ModelFailed(error.verdict, f"{error}. Its log: {folder.final / LOG}") from error
         scores, _ = scoring.score(inner.metrics, inner.solution, prediction)
-        oof = pd.DataFrame(prediction, index=inner.data.rows.index[inner.test], columns=list(inner.form.classes) or [inner.form.target_column])
+        oof = pd.DataFrame(
+            prediction, index=inner.data.rows.index[inner.test], columns=list(inner.form.classes) or [inner.form.target_column]
+        )
         oof.to_csv(folder.path / OUT_OF_FOLD)
         folder.stay()
     return CrossValidation(scores, oof, folder.final / OUT_OF_FOLD)
@@ -137,16 +139,24 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
             run = Run(spec, spec.settings({}), 0, Limits(like.limits.seconds, like.limits.memory), stream=like.stream, tell=like.tell)
             entry = _run(competition, run, spec.name, "")
             if entry.verdict != "ok":
-                raise GenoboardError(f"The control {spec.name} failed ({entry.reason}); a board without its controls shows nothing. See {competition.workspace.folder(entry.id, competition.task.name)}.")
+                raise GenoboardError(
+                    f"The control {spec.name} failed ({entry.reason}); a board without its controls shows nothing. See {competition.workspace.folder(entry.id, competition.task.name)}."
+                )
 
 
 def _run(competition: Competition, run: Run, name: str, message: str, record: bool = True) -> Entry:
     """Fit and predict every fold, then pass what came of it through the submission file."""
     with SubmissionFolder(competition, name, keep=record) as folder:
         entry = replace(
-            folder.entry(name, "run"), model=run.model.name, parameters=run.plain_parameters, seed=run.seed, threads=run.limits.threads,
-            control=run.is_control(competition) and name == run.model.name, code=code(competition, run), message=message,
-        )  # fmt: skip
+            folder.entry(name, "run"),
+            model=run.model.name,
+            parameters=run.plain_parameters,
+            seed=run.seed,
+            threads=run.limits.threads,
+            control=run.is_control(competition) and name == run.model.name,
+            code=code(competition, run),
+            message=message,
+        )
         outcomes: list[Outcome] = []
         replicates: Mapping[str, NDArray[Any]] = {}
         try:
@@ -161,20 +171,25 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
             entry = replace(entry, verdict="invalid", reason=str(error))
         if outcomes:
             entry = replace(
-                entry, seconds_fit=sum(o.seconds_fit or 0.0 for o in outcomes), seconds_predict=sum(o.seconds_predict or 0.0 for o in outcomes),
+                entry,
+                seconds_fit=sum(o.seconds_fit or 0.0 for o in outcomes),
+                seconds_predict=sum(o.seconds_predict or 0.0 for o in outcomes),
                 peak_memory=max(o.peak_memory or 0 for o in outcomes),
-            )  # fmt: skip
+            )
         if any(o.labels_only for o in outcomes):
             entry = replace(entry, notes=("the model gives labels, no probabilities: written as 1 and 0", *entry.notes))
         details = {
-            "limits": asdict(run.limits), "estimator": repr(run.estimator) if run.estimator is not None else run.model.target,
+            "limits": asdict(run.limits),
+            "estimator": repr(run.estimator) if run.estimator is not None else run.model.target,
             "versions": outcomes[-1].versions if outcomes else {},
             "folds": [{"fit": o.seconds_fit, "predict": o.seconds_predict, "peak_memory": o.peak_memory} for o in outcomes],
-        }  # fmt: skip
+        }
         return folder.keep(entry, replicates, details) if record else entry
 
 
-def _score(competition: Competition, folder: SubmissionFolder, entry: Entry, prediction: NDArray[Any]) -> tuple[Entry, Mapping[str, NDArray[Any]]]:
+def _score(
+    competition: Competition, folder: SubmissionFolder, entry: Entry, prediction: NDArray[Any]
+) -> tuple[Entry, Mapping[str, NDArray[Any]]]:
     """The waist: predictions become the submission file, and what is scored is what that file says."""
     path = folder.path / PREDICTIONS
     submission.write(path, competition.form, prediction, competition.form.ids)

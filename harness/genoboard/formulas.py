@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UndefinedScore
+from .ranks import Floats, Ints, ascending, bounds, weight_before
 
 Rows = NDArray[Any]  # truth or prediction, n rows of codes or numbers
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 EPSILON = 1e-15  # the clip of every log loss
 ECE_EDGES = np.arange(1, 15) / 15
@@ -259,60 +258,16 @@ pearson = _of_moments(lambda spread, _: _correlation(spread), f"Pearson's r {_CO
 # Formulas of ranks: rows are sorted once; a resample only adds weights up in that order.
 
 
-def _ascending(values: Floats) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the order (n,), and (n - 1,) whether each place ties with the next.
-
-    Two radix passes over the leading 32 bits that differ, then a comparison sort of the few rows that share these:
-    a third of argsort's time for a million rows, and not subject to how well the processor suits numpy's quicksort.
-    """
-    bits = (values + 0.0).view(np.int64)  # + 0.0 makes -0.0 the 0.0 that it equals
-    if bits.min() < 0:
-        bits ^= (bits >> 63) & np.int64(2**63 - 1)  # now ordered like the numbers
-    unsigned = bits.view(np.uint64)
-    unsigned -= bits.min().view(np.uint64)
-    unsigned >>= np.uint64(max(0, int(unsigned.max()).bit_length() - 32))
-    low, high = unsigned.astype(np.uint16), (unsigned >> np.uint64(16)).astype(np.uint16)
-    order = low.argsort(kind="stable")
-    order = order[high[order].argsort(kind="stable")]
-    low = low[order]
-    ties = low[1:] == low[:-1]  # the high half is the same, too, but for chance
-    shared = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
-    undecided = values[order[shared]]
-    if (undecided[1:] < undecided[:-1]).any():
-        again = undecided.argsort()
-        undecided, order[shared] = undecided[again], order[shared[again]]
-    ties[shared[:-1]] &= undecided[1:] == undecided[:-1]
-    return order, ties
-
-
-def _bounds(ties: NDArray[np.bool_], at: Ints) -> tuple[Ints, Ints]:
-    """Return where the rows that tie with the places `at` begin, and where they have ended."""
-    edges = np.flatnonzero(np.diff(ties, prepend=False, append=False))
-    first, last = np.append(edges[::2], len(ties) + 1), np.append(edges[1::2], -1)
-    run = np.searchsorted(first, at, side="right") - 1
-    tied = at <= last[run]
-    return np.where(tied, first[run], at), np.where(tied, last[run], at) + 1
-
-
-def _before(weights: Floats, group: Ints) -> Callable[[Ints], Floats]:
-    """Return places -> (R, m): the weight of the rows before each of these places, 0..n; `group` (n,) is in the rows' order."""
-    if weights.shape[1] == 1:
-        return lambda places: weights * places
-    total = np.zeros((len(weights), len(group) + 1))
-    np.cumsum(weights.take(group, axis=1), axis=1, out=total[:, 1:])
-    return lambda places: total.take(places, axis=1)
-
-
 def _roc_area(weights: Floats, group: Ints, at: Ints, start: Ints, end: Ints) -> Floats:
     """The share of (positive, other) pairs in the right order, a tie counting half."""
-    before, positive = _before(weights, group), weights.take(group[at], axis=1)
+    before, positive = weight_before(weights, group), weights.take(group[at], axis=1)
     n, everyone = _sum(positive), _sum(before(np.array([len(group)])))
     return (_sum(positive * (before(start) + before(end))) / 2 - n * n / 2) / (n * (everyone - n))
 
 
 def _average_precision(weights: Floats, group: Ints, at: Ints, start: Ints, _end: Ints) -> Floats:
     """Mean over the positives of the precision among the rows that score no less."""
-    before, found, positive = _before(weights, group), _before(weights, group[at]), weights.take(group[at], axis=1)
+    before, found, positive = weight_before(weights, group), weight_before(weights, group[at]), weights.take(group[at], axis=1)
     rows = before(np.array([len(group)])) - before(start)
     hits = found(np.array([len(at)])) - found(np.searchsorted(at, start))
     return _sum(positive * _share(hits, rows)) / _sum(positive)
@@ -329,10 +284,10 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
             raise UndefinedScore(f"class {c} of {k} does not occur in the truth (counting from 0)")
         if needs_others and positive.all():
             raise UndefinedScore(f"class {c} of {k} is that of every row of the truth (counting from 0)")
-        order, ties = _ascending(scores[:, c] if scores.ndim == 2 else scores)
+        order, ties = ascending(scores[:, c] if scores.ndim == 2 else scores)
         at = np.flatnonzero(positive[order])
         group = group[order] if weights.shape[1] > 1 else group
-        start, end = _bounds(ties, at)
+        start, end = bounds(ties, at)
         return _in_chunks(lambda w: area(w, group, at, start, end), weights, len(group))
 
     def compute(truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
@@ -347,12 +302,12 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
 
 def _midranks(values: Floats, group: Ints) -> Callable[[Floats], Floats]:
     """Return weights -> (R, n): twice each row's mean rank."""
-    order, ties = _ascending(values)
+    order, ties = ascending(values)
     by_value, start, end = group[order], np.empty_like(order), np.empty_like(order)
-    start[order], end[order] = _bounds(ties, np.arange(len(order)))
+    start[order], end[order] = bounds(ties, np.arange(len(order)))
 
     def ranks(weights: Floats) -> Floats:
-        before = _before(weights, by_value)
+        before = weight_before(weights, by_value)
         return before(start) + before(end)
 
     return ranks

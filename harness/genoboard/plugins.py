@@ -83,7 +83,7 @@ class Plugins:
             place = str(path.resolve())
         return ModelSpec(
             name, f"{place}:{name}", f"{text}, by its path", kinds=get_args(Kind), targets=get_args(Target), any_parameters=True
-        )  # fmt: skip
+        )
 
     def card_module(self, card: ModelSpec) -> str:
         """Return the name of the module that registered the card; empty for one made by its path, or by an object."""
@@ -167,7 +167,12 @@ def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
 
 
 def _gather(
-    manager: pluggy.PluginManager, hook: str, kind: str, named: Callable[[Any], tuple[str, Found]], owners: dict[str, str], broken: dict[str, str]
+    manager: pluggy.PluginManager,
+    hook: str,
+    kind: str,
+    named: Callable[[Any], tuple[str, Found]],
+    owners: dict[str, str],
+    broken: dict[str, str],
 ) -> dict[str, Found]:
     """Call `hook` plugin by plugin, so that each card's owner is known and one failure stays one plugin's."""
     found: dict[str, Found] = {}
@@ -183,7 +188,9 @@ def _gather(
         for name, card in cards:
             if name in found:
                 first = owners[f"{kind} {name}"]
-                raise PluginError(f"The {kind} {name!r} is registered twice, by the plugins {first!r} and {owner!r}. Uninstall one, or rename its {kind}.")
+                raise PluginError(
+                    f"The {kind} {name!r} is registered twice, by the plugins {first!r} and {owner!r}. Uninstall one, or rename its {kind}."
+                )
             found[name] = card
             owners[f"{kind} {name}"] = owner
     return dict(sorted(found.items()))

@@ -63,9 +63,13 @@ class SubmissionFolder:
     def keep(self, entry: Entry, replicates: Mapping[str, NDArray[np.float64]], details: Mapping[str, Any]) -> Entry:
         """Write the record, give the folder its name, then tell the index and the plugins."""
         record = {
-            "entry": entry.to_dict(), "command": shlex.join(sys.argv), "genoboard": __version__, "python": platform.python_version(),
-            "platform": platform.platform(), **details,
-        }  # fmt: skip
+            "entry": entry.to_dict(),
+            "command": shlex.join(sys.argv),
+            "genoboard": __version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            **details,
+        }
         (self.path / workspace.RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
         if replicates:
             np.savez_compressed(self.path / workspace.REPLICATES, allow_pickle=False, **replicates)

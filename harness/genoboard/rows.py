@@ -63,8 +63,6 @@ class Loaded:
         return self.folds[0]
 
 
-
-
 def view(competition: Competition) -> Loaded:
     """Return the rows of a competition, fold by fold."""
     table, by = competition.data.rows, competition.split.bootstrap_group

@@ -64,7 +64,9 @@ class Run:
         return self.estimator is None and self.model in competition.controls() and self.parameters == self.model.parameters
 
 
-def prepare(competition: Competition, model: object, parameters: Mapping[str, Any] | None, seed: int, limits: Limits | None, **talk: Any) -> Run:
+def prepare(
+    competition: Competition, model: object, parameters: Mapping[str, Any] | None, seed: int, limits: Limits | None, **talk: Any
+) -> Run:
     """Return the `Run` of a model given by name, path or as an object; raise before anything is computed if it does not fit the task."""
     if isinstance(model, str):
         spec, estimator = competition.plugins.model(model, competition.workspace.plugins), None
@@ -72,13 +74,18 @@ def prepare(competition: Competition, model: object, parameters: Mapping[str, An
         spec, estimator = model, None
     else:
         kind = model if isinstance(model, type) else type(model)
-        spec, estimator = replace(competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}"), summary=repr(model)), model
+        spec, estimator = (
+            replace(competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}"), summary=repr(model)),
+            model,
+        )
     competition.takes(spec)
     for key, value in (parameters or {}).items():
         try:
             json.dumps(value)
         except TypeError:
-            raise UsageError(f"Parameter {key} of {spec.name} is {value!r}, no JSON value. To run it with one, give the estimator itself as an object.") from None
+            raise UsageError(
+                f"Parameter {key} of {spec.name} is {value!r}, no JSON value. To run it with one, give the estimator itself as an object."
+            ) from None
     return Run(spec, spec.settings(parameters or {}), seed, limits or Limits(), estimator, **talk)
 
 
@@ -90,10 +97,19 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
         present = set(y) if competition.task.classes else set()
         classes = tuple(c for c in competition.task.classes if c in present)
         job = Job(
-            run.model, run.parameters, competition.data.X(fold.train, run.model.inputs), competition.codes(y, classes),
-            competition.data.X(fold.test, run.model.inputs), classes, competition.task.target, run.seed, run.limits,
-            competition.groups(fold.train), number, run.estimator,
-        )  # fmt: skip
+            run.model,
+            run.parameters,
+            competition.data.X(fold.train, run.model.inputs),
+            competition.codes(y, classes),
+            competition.data.X(fold.test, run.model.inputs),
+            classes,
+            competition.task.target,
+            run.seed,
+            run.limits,
+            competition.groups(fold.train),
+            number,
+            run.estimator,
+        )
         if len(competition.folds) > 1:
             with (folder / workspace.LOG).open("a", encoding="utf-8") as log:
                 log.write(f"--- fold {number} of {len(competition.folds)}\n")

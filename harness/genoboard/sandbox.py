@@ -153,7 +153,9 @@ def _pickled(estimator: object) -> bytes:
 
     parts = estimator.get_params().values() if hasattr(estimator, "get_params") and not isinstance(estimator, type) else ()
     names = {getattr(part, "__module__", None) for part in (estimator, *parts)}
-    own = [sys.modules[n] for n in names if n in sys.modules and n not in sys.builtin_module_names and n != "__main__" and not _importable(n)]
+    own = [
+        sys.modules[n] for n in names if n in sys.modules and n not in sys.builtin_module_names and n != "__main__" and not _importable(n)
+    ]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -183,9 +185,14 @@ def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _End
         child = subprocess.Popen(
             # unbuffered: what it printed is in the log even if it is killed; faulthandler: a crash tells where it was
             [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "genoboard.worker", str(folder), str(tell)],
-            stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, cwd=folder / "scratch", env=environment,
-            pass_fds=(tell,), start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=folder / "scratch",
+            env=environment,
+            pass_fds=(tell,),
+            start_new_session=True,
+        )
         os.close(tell)
         deadline, peak, overrun = start + job.limits.seconds, 0, False
         try:
@@ -238,9 +245,16 @@ def _read_outcome(folder: Path, job: Job, ending: _Ending, log: Path) -> Outcome
     # as text: a gene called NA stays one
     tables = {p.stem: pd.read_csv(p, dtype="str", keep_default_na=False) for p in sorted((folder / "artifacts").glob("*.csv"))}
     return Outcome(
-        "ok", "", pd.read_parquet(folder / "predictions.parquet"), said["seconds_fit"], said["seconds_predict"], peak,
-        said["labels_only"], said["versions"], tables,
-    )  # fmt: skip
+        "ok",
+        "",
+        pd.read_parquet(folder / "predictions.parquet"),
+        said["seconds_fit"],
+        said["seconds_predict"],
+        peak,
+        said["labels_only"],
+        said["versions"],
+        tables,
+    )
 
 
 def _without(ending: _Ending, verdict: Verdict, reason: str) -> Outcome:
@@ -252,7 +266,9 @@ def _crash(ending: _Ending, job: Job, log: Path) -> Outcome:
     with log.open("rb") as out:
         out.seek(max(ending.said_from, log.stat().st_size - (1 << 16)))
         last = out.read().decode(errors="replace")
-    starved = any(sign in last for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Unable to allocate", "can't start new thread"))
+    starved = any(
+        sign in last for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Unable to allocate", "can't start new thread")
+    )
     if starved or (job.limits.memory is not None and ending.peak > 0.9 * job.limits.memory):
         return _without(ending, "memory", f"an allocation was refused; {_allow_more(job)}")
     how = f"exit status {ending.status}" if ending.status >= 0 else signal.Signals(-ending.status).name

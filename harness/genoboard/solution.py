@@ -41,7 +41,10 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
     key = id_column or table.column_names[0]
     if key not in table.column_names:
         near = nearest(key, table.column_names, most=1)
-        raise UsageError(f"{solution} has no column {key!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Its columns: {', '.join(table.column_names)}."))
+        raise UsageError(
+            f"{solution} has no column {key!r}. "
+            + (f"Did you mean {near[0]!r}?" if near else f"Its columns: {', '.join(table.column_names)}.")
+        )
     ids = _column(table, key)
     _require_ids(ids, solution, key)
     counted = np.ones(len(ids), dtype=bool)
@@ -84,15 +87,21 @@ class _Solution:
     def by_class(self, ids: Sequence[str]) -> tuple[Truth, tuple[str, ...], Form]:
         """One 0/1 column per class."""
         if self.metric.reads == "values":
-            raise UsageError(f"{self.metric.name} takes one column of values, and {self.path} has {len(self.names)}: {', '.join(self.names)}. Leave one beside {self.key!r}.")
+            raise UsageError(
+                f"{self.metric.name} takes one column of values, and {self.path} has {len(self.names)}: {', '.join(self.names)}. Leave one beside {self.key!r}."
+            )
         truth = np.column_stack([self.numbers(n) for n in self.names])
         if not np.isin(truth, (0.0, 1.0)).all():
             row, column = np.argwhere(~np.isin(truth, (0.0, 1.0)))[0]
             name = _column(self.table, self.key)[row]
-            raise DataError(f"{self.path}: id {name!r}, column {self.names[column]!r}: {truth[row, column]:g} is neither 0 nor 1. Class columns hold 0 and 1.")
+            raise DataError(
+                f"{self.path}: id {name!r}, column {self.names[column]!r}: {truth[row, column]:g} is neither 0 nor 1. Class columns hold 0 and 1."
+            )
         exclusive = bool((truth.sum(axis=1) == 1.0).all())
         if not exclusive and self.metric.reads != "scores":
-            raise UsageError(f"{self.path} is multilabel (its 0/1 columns do not sum to 1), and {self.metric.name} takes one class a row. Use auroc or auprc.")
+            raise UsageError(
+                f"{self.path} is multilabel (its 0/1 columns do not sum to 1), and {self.metric.name} takes one class a row. Use auroc or auprc."
+            )
         label = "label" if "label" not in self.names else ""
         form = Form(ids, self.key, label, tuple(self.names), self.metric.reads, exclusive=exclusive)
         return (truth.argmax(axis=1) if exclusive else truth), tuple(self.names), form
@@ -102,17 +111,23 @@ class _Solution:
         name, reads = self.names[0], self.metric.reads
         values = _column(self.table, name)
         if blank := next((i for i, v in zip(_column(self.table, self.key), values, strict=True) if not v.strip()), None):
-            raise DataError(f"{self.path}: id {blank!r}, column {name!r}: the label is empty. Mark rows that do not count in a column {USAGE}, as Ignored.")
+            raise DataError(
+                f"{self.path}: id {blank!r}, column {name!r}: the label is empty. Mark rows that do not count in a column {USAGE}, as Ignored."
+            )
         if name in given.column_names and reads != "labels":
             strange = next((v for v in values if _number(v) not in (0.0, 1.0)), None)
             if strange is not None:
-                raise DataError(f"{self.path}: column {name!r} holds {strange!r}, which is neither 0 nor 1. For {self.metric.name} over such labels, submit one column per class.")
+                raise DataError(
+                    f"{self.path}: column {name!r} holds {strange!r}, which is neither 0 nor 1. For {self.metric.name} over such labels, submit one column per class."
+                )
             return np.array([int(float(v)) for v in values]), ("0", "1"), Form(ids, self.key, name, (), reads)
         said = set(_column(given, name)) if name in given.column_names else set(given.column_names) - {self.key}
         known = set(values)
         more = sorted(_new_labels(said, known)) if name in given.column_names or said & known else []
         if more:
-            notes.append(f"of these classes the solution has no row: {', '.join(more[:5])}" + (f" and {len(more) - 5} more" if len(more) > 5 else ""))
+            notes.append(
+                f"of these classes the solution has no row: {', '.join(more[:5])}" + (f" and {len(more) - 5} more" if len(more) > 5 else "")
+            )
         classes = tuple(sorted({*known, *more}))
         code = {c: i for i, c in enumerate(classes)}
         return np.array([code[v] for v in values]), classes, Form(ids, self.key, name, classes, reads)
@@ -124,7 +139,9 @@ class _Solution:
         wrong = np.flatnonzero(~np.isfinite(numbers))
         if len(wrong):
             where = _column(self.table, self.key)[wrong[0]]
-            raise DataError(f"{self.path}: id {where!r}, column {name!r}: {values[wrong[0]]!r} is not a number. A solution holds a finite number in every row that counts.")
+            raise DataError(
+                f"{self.path}: id {where!r}, column {name!r}: {values[wrong[0]]!r} is not a number. A solution holds a finite number in every row that counts."
+            )
         return numbers
 
 
@@ -142,7 +159,9 @@ def _column(table: pa.Table, name: str) -> list[str]:
 def _require_ids(ids: Sequence[str], solution: Path, key: str) -> None:
     found, times = Counter(ids).most_common(1)[0]
     if times > 1:
-        raise DataError(f"{solution}: id {found!r} occurs {times} times in column {key!r}. Every row of a solution needs an id of its own; --id names another column.")
+        raise DataError(
+            f"{solution}: id {found!r} occurs {times} times in column {key!r}. Every row of a solution needs an id of its own; --id names another column."
+        )
     if "" in ids:
         raise DataError(f"{solution}: row {ids.index('') + 1} has no id in column {key!r}. Every row of a solution needs one.")
 

@@ -79,7 +79,9 @@ def deal(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
     if any(len(f.train) == 0 or len(f.test) == 0 for f in folds):
         units = "rows" if split.group is None else f"{split.group}s"
         count = len(rows) if split.group is None else rows[split.group].nunique()
-        raise DataError(f"Split {split.name!r} deals {split.folds} parts, but there are only {count} {units}. Use another split or more data.")
+        raise DataError(
+            f"Split {split.name!r} deals {split.folds} parts, but there are only {count} {units}. Use another split or more data."
+        )
     return folds
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import data, sandbox, scoring, splits, submission
 from .competition import Competition
-from .errors import GenoboardError
+from .errors import GenoboardError, UnknownName, nearest
 from .isolation import Limits
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
@@ -44,6 +44,8 @@ def check(plugins: Plugins | None = None, name: str | None = None, progress: Tel
     models = [m for m in plugins.models.values() if name in (None, m.name)]
     tasks = [t for t in plugins.tasks.values() if name in (None, t.name)]
     if name is not None and not models and not tasks:
+        if ":" not in name and nearest(name, plugins.tasks):
+            raise UnknownName("model or task", name, [*plugins.models, *plugins.tasks])
         models = [plugins.model(name, Workspace.here().plugins)]
     found = [Finding(p, "the plugin loads", False, reason) for p, reason in plugins.broken.items() if name is None]
     for t in tasks:
@@ -86,7 +88,11 @@ def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[F
         yield _finding("its parameters are JSON values", False, f"{error}: --set could not give them, nor run.json keep them.")
     if module:
         heavy = _imported_by(module)
-        yield _finding("its card imports nothing heavy", not heavy, f"Importing {module} imports {', '.join(heavy)}: move that to the module that the target names.")
+        yield _finding(
+            "its card imports nothing heavy",
+            not heavy,
+            f"Importing {module} imports {', '.join(heavy)}: move that to the module that the target names.",
+        )
     if "tabular" not in card.kinds or card.inputs != "features":
         return
     X, y = _cohort(card)
@@ -98,14 +104,26 @@ def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[F
     values = first.predictions.to_numpy()
     yield _finding("its predictions are finite", bool(np.isfinite(values).all()), "predict gave NaN or infinity on data without any.")
     if y.dtype == np.int64:
-        yield _finding("its probabilities lie in [0, 1] and sum to 1", bool((values >= 0).all() and (values <= 1).all() and np.allclose(values.sum(axis=1), 1.0, atol=1e-6)), f"Row sums lie in [{values.sum(axis=1).min():.4g}, {values.sum(axis=1).max():.4g}].")
+        yield _finding(
+            "its probabilities lie in [0, 1] and sum to 1",
+            bool((values >= 0).all() and (values <= 1).all() and np.allclose(values.sum(axis=1), 1.0, atol=1e-6)),
+            f"Row sums lie in [{values.sum(axis=1).min():.4g}, {values.sum(axis=1).max():.4g}].",
+        )
     again = _try(card, estimator, X, y, X)
-    yield _finding("the same seed gives the same predictions, bit for bit", _same(first, again), "Take the seed from random_state, or from run.seed in fit(X, y, run=...).")
+    yield _finding(
+        "the same seed gives the same predictions, bit for bit",
+        _same(first, again),
+        "Take the seed from random_state, or from run.seed in fit(X, y, run=...).",
+    )
     one = _try(card, estimator, X, y, X.iloc[:1])
     yield _finding("it predicts a single row", one.verdict == "ok", _said(one))
     alike = one.predictions is not None and np.allclose(one.predictions.to_numpy(), values[:1], rtol=1e-5, atol=1e-7)
     if one.verdict == "ok":
-        yield _finding("a row's prediction does not depend on the rows beside it", alike, "It differs when the row is asked alone: fit every statistic in fit, none in predict.")
+        yield _finding(
+            "a row's prediction does not depend on the rows beside it",
+            alike,
+            "It differs when the row is asked alone: fit every statistic in fit, none in predict.",
+        )
     wide = _try(card, estimator, X.iloc[:30], np.arange(30) % 3 if y.dtype == np.int64 else y[:30], X.iloc[30:40])
     yield _finding("it fits fewer rows than features", wide.verdict == "ok", _said(wide))
 
@@ -116,7 +134,9 @@ def _cohort(card: ModelSpec) -> tuple[pd.DataFrame, Any]:
     values = rng.normal(3.0, 1.0, (90, 40)) + 2.0 * rng.normal(size=(4, 40))[code]
     values[:, 1], values[:, 2] = 0.0, values[:, 3]
     order = rng.permutation(90)
-    X = pd.DataFrame(values[order].astype(np.float32), index=[f"s{i:04d}" for i in range(90)], columns=[f"ENSG{i:011d}.{i % 9}" for i in range(40)])
+    X = pd.DataFrame(
+        values[order].astype(np.float32), index=[f"s{i:04d}" for i in range(90)], columns=[f"ENSG{i:011d}.{i % 9}" for i in range(40)]
+    )
     if "multiclass" in card.targets:
         return X, code[order].astype(np.int64)
     if "binary" in card.targets:
@@ -127,7 +147,9 @@ def _cohort(card: ModelSpec) -> tuple[pd.DataFrame, Any]:
 def _try(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any, test: pd.DataFrame) -> Outcome:
     classes = tuple(f"class {i}" for i in range(int(y.max()) + 1)) if y.dtype == np.int64 else ()
     kind = "regression" if not classes else "multiclass" if len(classes) > 2 else "binary"
-    job = Job(card, card.settings({}), X, y, test, classes, kind, 0, Limits(SECONDS), np.arange(len(X), dtype=np.int64) // 3, estimator=estimator)
+    job = Job(
+        card, card.settings({}), X, y, test, classes, kind, 0, Limits(SECONDS), np.arange(len(X), dtype=np.int64) // 3, estimator=estimator
+    )
     with tempfile.TemporaryDirectory(prefix="genoboard-check-") as folder:
         return sandbox.run(job, Path(folder) / "log.txt", Path(folder) / "metrics.jsonl")
 
@@ -194,7 +216,9 @@ def _ceiling(competition: Competition) -> Iterator[Finding]:
     flat = np.full_like(perfect, 1.0 / perfect.shape[1] if perfect.ndim == 2 else float(np.mean(truth)))
     floor = scoring.value_of(metric, truth, flat, solution.classes)
     yield _finding(
-        f"split {competition.split.name}: the truth scores better than a constant", metric.better(best, floor), f"{metric.name}: truth {best:.5f}, constant {floor:.5f}."
+        f"split {competition.split.name}: the truth scores better than a constant",
+        metric.better(best, floor),
+        f"{metric.name}: truth {best:.5f}, constant {floor:.5f}.",
     )
 
 

@@ -88,7 +88,9 @@ def build(told: Mapping[str, Any]) -> Any:
     if hasattr(model, "get_params") and hasattr(model, "set_params"):
         places = {k: v for k, v in model.get_params(deep=True).items() if k not in parameters}
         threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in ("n_jobs", "thread_count")}
-        seeds = {k: told["seed"] for k, v in places.items() if k.rpartition("__")[2] in ("random_state", "random_seed") and (blank or v is None)}
+        seeds = {
+            k: told["seed"] for k, v in places.items() if k.rpartition("__")[2] in ("random_state", "random_seed") and (blank or v is None)
+        }
         if seeds or threads:
             model.set_params(**seeds, **threads)
     return model

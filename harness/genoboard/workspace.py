@@ -71,7 +71,9 @@ class Workspace:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise GenoboardError(f"{self._choices} is not JSON ({error}). Delete it and choose again: genoboard data {task} --use NAME.") from None
+            raise GenoboardError(
+                f"{self._choices} is not JSON ({error}). Delete it and choose again: genoboard data {task} --use NAME."
+            ) from None
         return str(choice) if choice else None
 
     def choose_data(self, task: str, name: str) -> None:

@@ -11,7 +11,9 @@ from genoboard import DataSource, ModelSpec, RemoteFile, Split, Task, hookimpl
 if TYPE_CHECKING:
     import click
 
-COVE = Split("cove", asks="What shape has a pebble of a cove never seen before?", null="prior: the shares of the shapes", group="cove", folds=3)
+COVE = Split(
+    "cove", asks="What shape has a pebble of a cove never seen before?", null="prior: the shares of the shapes", group="cove", folds=3
+)
 
 TASK = Task(
     name="pebbles",
@@ -21,7 +23,14 @@ TASK = Task(
     target="multiclass",
     classes=("flat", "rough", "round"),
     sources=(
-        DataSource("shore", "real pebbles", read="pebbles.rows:read", files=(RemoteFile("http://127.0.0.1:9/pebbles.csv"),), licence="CC0", cite="The Sea (2020)."),
+        DataSource(
+            "shore",
+            "real pebbles",
+            read="pebbles.rows:read",
+            files=(RemoteFile("http://127.0.0.1:9/pebbles.csv"),),
+            licence="CC0",
+            cite="The Sea (2020).",
+        ),
         DataSource("demo", "made-up pebbles", generate="pebbles.rows:generate"),
     ),
     splits=(

@@ -25,7 +25,9 @@ def table() -> pd.DataFrame:
 
 def dataset(frame: pd.DataFrame) -> Dataset:
     frame = frame.set_index("pebble")
-    return Dataset(frame[MEASURES].astype(np.float32), frame["shape"], frame[["cove"]], unit="cm", notes=(f"{len(frame)} pebbles picked up.",))
+    return Dataset(
+        frame[MEASURES].astype(np.float32), frame["shape"], frame[["cove"]], unit="cm", notes=(f"{len(frame)} pebbles picked up.",)
+    )
 
 
 def generate() -> Dataset:

@@ -1,0 +1,55 @@
+"""Ranks: the order of scores, their ties, and weights added up in that order; what the formulas of ranks stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def ascending(values: Floats) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return the order (n,), and (n - 1,) whether each place ties with the next.
+
+    Two radix passes over the leading 32 bits that differ, then a comparison sort of the few rows that share these:
+    a third of argsort's time for a million rows, and not subject to how well the processor suits numpy's quicksort.
+    """
+    bits = (values + 0.0).view(np.int64)  # + 0.0 makes -0.0 the 0.0 that it equals
+    if bits.min() < 0:
+        bits ^= (bits >> 63) & np.int64(2**63 - 1)  # now ordered like the numbers
+    unsigned = bits.view(np.uint64)
+    unsigned -= bits.min().view(np.uint64)
+    unsigned >>= np.uint64(max(0, int(unsigned.max()).bit_length() - 32))
+    low, high = unsigned.astype(np.uint16), (unsigned >> np.uint64(16)).astype(np.uint16)
+    order = low.argsort(kind="stable")
+    order = order[high[order].argsort(kind="stable")]
+    low = low[order]
+    ties = low[1:] == low[:-1]  # the high half is the same, too, but for chance
+    shared = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
+    undecided = values[order[shared]]
+    if (undecided[1:] < undecided[:-1]).any():
+        again = undecided.argsort()
+        undecided, order[shared] = undecided[again], order[shared[again]]
+    ties[shared[:-1]] &= undecided[1:] == undecided[:-1]
+    return order, ties
+
+
+def bounds(ties: NDArray[np.bool_], at: Ints) -> tuple[Ints, Ints]:
+    """Return where the rows that tie with the places `at` begin, and where they have ended."""
+    edges = np.flatnonzero(np.diff(ties, prepend=False, append=False))
+    first, last = np.append(edges[::2], len(ties) + 1), np.append(edges[1::2], -1)
+    run = np.searchsorted(first, at, side="right") - 1
+    tied = at <= last[run]
+    return np.where(tied, first[run], at), np.where(tied, last[run], at) + 1
+
+
+def weight_before(weights: Floats, group: Ints) -> Callable[[Ints], Floats]:
+    """Return places -> (R, m): the weight of the rows before each of these places, 0..n; `group` (n,) is in the rows' order."""
+    if weights.shape[1] == 1:
+        return lambda places: weights * places
+    total = np.zeros((len(weights), len(group) + 1))
+    np.cumsum(weights.take(group, axis=1), axis=1, out=total[:, 1:])
+    return lambda places: total.take(places, axis=1)
