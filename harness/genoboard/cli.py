@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from . import __version__
 from .errors import GenoboardError, InvalidSubmission, UsageError
 from .options import DURATION, MEMORY, as_json, data_option, split_option
+from .version import __version__
 
 if TYPE_CHECKING:
     from genoboard_leaderboard.entry import Entry

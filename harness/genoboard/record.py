@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Entry, Origin
 from genoboard_leaderboard.store import Store
 
-from . import __version__, workspace
+from . import workspace
 from .competition import Competition
 from .sandbox import Outcome
+from .version import __version__
 
 
 class SubmissionFolder:

@@ -12,13 +12,13 @@ MODELS = "genoboard_sklearn.models:"
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
     """Return one card per function in `models`."""
-    forest = {"min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.2, "top": 1000}
+    forest = {"min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.05, "top": 1000}
     return [
         ModelSpec(
             "logistic-regression",
             MODELS + "logistic_regression",
-            "multinomial logistic regression, L2 penalty, Pareto-scaled genes",
-            {"C": 20.0, "class_weight": None, "max_iter": 1000, "expressed_in": 0.2, "top": 5000},
+            "multinomial logistic regression, L2 penalty, scaled genes",
+            {"C": 20.0, "class_weight": None, "max_iter": 1000, "power": 0.25, "expressed_in": 0.05, "top": 5000},
         ),
         ModelSpec(
             "random-forest",
@@ -43,7 +43,7 @@ def register_models() -> Iterable[ModelSpec]:
                 "min_samples_leaf": 5,
                 "max_features": 0.2,
                 "l2_regularization": 1.0,
-                "expressed_in": 0.2,
+                "expressed_in": 0.05,
                 "top": 300,
             },
         ),
@@ -51,13 +51,30 @@ def register_models() -> Iterable[ModelSpec]:
             "knn",
             MODELS + "knn",
             "nearest neighbours among linear discriminants of principal components",
-            {"n_neighbors": 20, "weights": "uniform", "n_components": 100, "shrinkage": 0.1, "expressed_in": 0.2, "top": 5000},
+            {
+                "n_neighbors": 20,
+                "weights": "uniform",
+                "n_components": 100,
+                "shrinkage": 0.1,
+                "power": 0.25,
+                "expressed_in": 0.05,
+                "top": 5000,
+            },
         ),
         ModelSpec(
             "svm",
             MODELS + "svm",
             "one-vs-rest support vector machines on principal components, calibrated out of fold",
-            {"C": 10.0, "gamma": 0.1, "kernel": "rbf", "class_weight": None, "n_components": 200, "expressed_in": 0.2, "top": 5000},
+            {
+                "C": 10.0,
+                "gamma": 0.2,
+                "kernel": "rbf",
+                "class_weight": None,
+                "n_components": 200,
+                "power": 0.25,
+                "expressed_in": 0.05,
+                "top": 5000,
+            },
         ),
         ModelSpec(
             "soft-vote",

@@ -1,4 +1,4 @@
-"""GeneFilter, ParetoScaler, Components: wide expression data -> features; everything is learned from the training rows."""
+"""GeneFilter, GeneScaler, Components: wide expression data -> features; everything is learned from the training rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class GeneFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     Parameters
     ----------
-    expressed_in : the share of training rows in which a gene must exceed 0.1 TPM; X is in log2(TPM+1).
+    expressed_in : the share of training rows in which a gene must exceed 0.1 TPM; X is in log2(TPM+1). The usual 0.2 would drop
+        the markers of a single region among thirteen.
     top : how many genes to keep at most.
 
     Attributes
@@ -27,7 +28,7 @@ class GeneFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     genes_ : (m,), their names, or their positions where X has no names.
     """
 
-    def __init__(self, expressed_in: float = 0.2, top: int = 5000) -> None:
+    def __init__(self, expressed_in: float = 0.05, top: int = 5000) -> None:
         self.expressed_in = expressed_in
         self.top = top
 
@@ -51,25 +52,32 @@ class GeneFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return np.asarray(X)[:, self.kept_]
 
 
-class ParetoScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Centre each gene, divide it by the root of its standard deviation, and all of them so that rows have mean squared norm 1.
+class GeneScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Centre each gene, divide it by a power of its standard deviation, and all of them so that rows have mean squared norm 1.
 
-    Unit variance would lift the noise of hardly expressed genes to the height of the markers (on the 117 GTEx genes it costs
-    logistic regression 2 points of accuracy). The common norm lets C and gamma mean the same for a hundred genes as for thousands.
-    Pareto scaling: van den Berg et al., BMC Genomics 7:142 (2006).
+    Unit variance lifts the noise of hardly expressed genes to the height of the markers: on 117 genes of GTEx it costs logistic
+    regression 4 points of accuracy. The common norm lets C and gamma mean the same for a hundred genes as for thousands.
+
+    Parameters
+    ----------
+    power : 0 keeps fold changes as they are, 1 gives unit variance, 0.5 is Pareto scaling.
 
     Attributes
     ----------
     spread_ : float64 (m,), each gene's standard deviation after scaling; 0 for a constant gene.
     """
 
+    def __init__(self, power: float = 0.25) -> None:
+        self.power = power
+
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn means and scales from (n, m) `X`; `y` is not looked at."""
         values = np.asarray(X, dtype=np.float64)
         deviation = values.std(axis=0)
-        total = deviation.sum() or 1.0
+        scale = np.where(deviation > 0, deviation, 1.0) ** self.power
+        norm = np.linalg.norm(deviation / scale) or 1.0
         self.mean_ = values.mean(axis=0)
-        self.scale_ = np.sqrt(np.where(deviation > 0, deviation, 1.0) * total)
+        self.scale_ = scale * norm
         self.spread_ = deviation / self.scale_
         return self
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from .genes import Components, GeneFilter, ParetoScaler
+from .genes import Components, GeneFilter, GeneScaler
 from .svm import CalibratedSVM
 
 
@@ -37,11 +37,11 @@ class Softmax(LogisticRegression):  # type: ignore[misc]  # likewise
 
 
 def logistic_regression(
-    C: float = 20.0, class_weight: str | None = None, max_iter: int = 1000, expressed_in: float = 0.2, top: int = 5000
+    C: float = 20.0, class_weight: str | None = None, max_iter: int = 1000, power: float = 0.25, expressed_in: float = 0.05, top: int = 5000
 ) -> Pipeline:
-    """Return a multinomial logistic regression with an L2 penalty on Pareto-scaled genes."""
+    """Return a multinomial logistic regression with an L2 penalty on scaled genes."""
     model = Softmax(C=C, class_weight=class_weight, max_iter=max_iter)
-    return Explained([("genes", GeneFilter(expressed_in, top)), ("scale", ParetoScaler()), ("classify", model)])
+    return Explained([("genes", GeneFilter(expressed_in, top)), ("scale", GeneScaler(power)), ("classify", model)])
 
 
 def random_forest(
@@ -49,7 +49,7 @@ def random_forest(
     max_features: float | str = 0.2,
     min_samples_leaf: int = 1,
     class_weight: str | None = None,
-    expressed_in: float = 0.2,
+    expressed_in: float = 0.05,
     top: int = 1000,
 ) -> Pipeline:
     """Return a random forest on the most variable genes."""
@@ -62,7 +62,7 @@ def extra_trees(
     max_features: float | str = 0.4,
     min_samples_leaf: int = 1,
     class_weight: str | None = None,
-    expressed_in: float = 0.2,
+    expressed_in: float = 0.05,
     top: int = 1000,
 ) -> Pipeline:
     """Return extremely randomised trees on the most variable genes."""
@@ -77,7 +77,7 @@ def hist_gradient_boosting(
     min_samples_leaf: int = 5,
     max_features: float = 0.2,
     l2_regularization: float = 1.0,
-    expressed_in: float = 0.2,
+    expressed_in: float = 0.05,
     top: int = 300,
 ) -> Pipeline:
     """Return histogram gradient boosting on the most variable genes."""
@@ -98,14 +98,15 @@ def knn(
     weights: str = "uniform",
     n_components: int = 100,
     shrinkage: float = 0.1,
-    expressed_in: float = 0.2,
+    power: float = 0.25,
+    expressed_in: float = 0.05,
     top: int = 5000,
 ) -> Pipeline:
     """Return nearest neighbours among linear discriminants of the principal components."""
     return Pipeline(
         [
             ("genes", GeneFilter(expressed_in, top)),
-            ("scale", ParetoScaler()),
+            ("scale", GeneScaler(power)),
             ("reduce", Components(n_components)),
             ("discriminate", LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)),
             ("classify", KNeighborsClassifier(n_neighbors, weights=weights)),
@@ -115,18 +116,19 @@ def knn(
 
 def svm(
     C: float = 10.0,
-    gamma: float | str = 0.1,
+    gamma: float | str = 0.2,
     kernel: str = "rbf",
     class_weight: str | None = None,
     n_components: int = 200,
-    expressed_in: float = 0.2,
+    power: float = 0.25,
+    expressed_in: float = 0.05,
     top: int = 5000,
 ) -> Pipeline:
     """Return calibrated one-vs-rest support vector machines on principal components."""
     return Pipeline(
         [
             ("genes", GeneFilter(expressed_in, top)),
-            ("scale", ParetoScaler()),
+            ("scale", GeneScaler(power)),
             ("reduce", Components(n_components)),
             ("classify", CalibratedSVM(C=C, gamma=gamma, kernel=kernel, class_weight=class_weight)),
         ]

@@ -29,7 +29,7 @@ class CalibratedSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         self,
         C: float = 10.0,
         kernel: str = "rbf",
-        gamma: float | str = 0.1,
+        gamma: float | str = 0.2,
         class_weight: str | None = None,
         folds: int = 5,
         random_state: int | None = None,

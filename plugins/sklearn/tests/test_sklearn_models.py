@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from genoboard import ModelSpec
 from genoboard_sklearn import register_models
-from genoboard_sklearn.genes import Components, GeneFilter, ParetoScaler
+from genoboard_sklearn.genes import Components, GeneFilter, GeneScaler
 
 CARDS = {card.name: card for card in register_models()}
 EXPLAINED = ("logistic-regression", "random-forest", "extra-trees")
@@ -153,12 +155,19 @@ def test_the_filter_never_drops_everything() -> None:
     assert GeneFilter().fit(np.zeros((3, 2))).kept_.tolist() == [0, 1]
 
 
-def test_scaled_rows_have_mean_squared_norm_one_however_many_genes() -> None:
-    for p in (20, 500):
-        X, _ = cohort(p=p)
-        scaled = ParetoScaler().fit(X).transform(X)
-        assert (scaled**2).sum(axis=1).mean() == pytest.approx(1)
-        assert scaled.std(axis=0) == pytest.approx(ParetoScaler().fit(X).spread_)
+@given(st.integers(2, 200), st.floats(0, 1))
+def test_scaled_rows_have_mean_squared_norm_one_however_many_genes(p: int, power: float) -> None:
+    X, _ = cohort(p=max(p, 4))
+    scaler = GeneScaler(power).fit(X)
+    scaled = scaler.transform(X)
+    assert (scaled**2).sum(axis=1).mean() == pytest.approx(1)
+    assert scaled.std(axis=0) == pytest.approx(scaler.spread_)
+
+
+def test_the_power_decides_how_much_of_a_genes_spread_remains() -> None:
+    X = np.array([[0.0, 0.0], [1.0, 16.0]])
+    ratios = [GeneScaler(power).fit(X).spread_ for power in (0.0, 0.5, 1.0)]
+    assert [pytest.approx(high / low) for low, high in ratios] == [16, 4, 1]
 
 
 def test_there_are_no_more_components_than_rows_or_columns() -> None:
