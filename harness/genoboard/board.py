@@ -49,8 +49,8 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     }
 
 
-def text(plugins: Plugins, told: dict[str, Any], form: str) -> str:
-    """Return a board in one of the formats table, csv, json, md, or one that a plugin brings."""
+def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120) -> str:
+    """Return a board in one of the formats table (`width` columns wide), csv, json, md, or one that a plugin brings."""
     if form not in (*FORMATS, *plugins.exporters):
         raise UnknownName("format", form, [*FORMATS, *plugins.exporters])
     if form in plugins.exporters:
@@ -65,7 +65,7 @@ def text(plugins: Plugins, told: dict[str, Any], form: str) -> str:
     if not told["standings"]:
         end = f"No entries yet. Next: genoboard run {told['task']} MODEL --split {told['split']} --data {told['data']}"
         return "\n".join([f"{told['task']}: data {told['data']}, split {told['split']}", told["asks"], "", end, *told["notes"], ""])
-    title, _, rest = export.table(told, shown).partition("\n")
+    title, _, rest = export.table(told, shown, width).partition("\n")
     return "\n".join(
         [
             title,

@@ -10,6 +10,7 @@ from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -384,7 +385,8 @@ def leaderboard(
         _tell(f"The index holds {board.rebuild(workspace):,} entries, read from their folders.")
     if task is not None:
         plugins = _plugins()
-        print(board.text(plugins, board.document(plugins, workspace, task, split, data_name), "json" if as_json else form), end="")
+        width = max(120, get_terminal_size().columns) if sys.stdout.isatty() else 120
+        print(board.text(plugins, board.document(plugins, workspace, task, split, data_name), "json" if as_json else form, width), end="")
     elif not rebuild:
         raise UsageError("Which task's board? Write genoboard leaderboard TASK; genoboard list tasks names them.")
 

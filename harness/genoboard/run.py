@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,7 +87,10 @@ def prepare(
             raise UsageError(
                 f"Parameter {key} of {spec.name} is {value!r}, no JSON value. To run it with one, give the estimator itself as an object."
             ) from None
-    return Run(spec, spec.settings(parameters or {}), seed, limits or Limits(), estimator, **talk)
+    run = Run(spec, spec.settings(parameters or {}), seed, limits or Limits(), estimator, **talk)
+    if run.limits.memory is not None and sys.platform != "linux":
+        run.tell("This system cannot bound a process's memory: --memory is recorded, and not enforced.")
+    return run
 
 
 def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]:

@@ -15,7 +15,7 @@ from .entry import Board
 from .ranking import Standing
 
 Document = Mapping[str, Any]
-NAME_WIDTH = 16  # a table cuts no name below this
+NAME_WIDTH = 22  # a table cuts no name below this: hist-gradient-boosting
 EMPTY = "No entries yet."
 
 
@@ -36,7 +36,7 @@ def document(board: Board, standings: Iterable[Standing], metrics: Sequence[str]
 def table(document: Document, metrics: Sequence[str] | None = None, width: int = 120) -> str:
     """Return aligned plain text with the primary metric, the others of `metrics` (all by default), and why entries failed.
 
-    What does not fit into `width` columns gives way in this order: names, down to 16; the intervals of standings with several
+    What does not fit into `width` columns gives way in this order: names, down to 22; the intervals of standings with several
     seeds; whole metrics, from the right; notes. What is left out is named below the table.
     """
     rows: list[dict[str, Any]] = document["standings"]
