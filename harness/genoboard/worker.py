@@ -11,6 +11,7 @@ import random
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -240,6 +241,8 @@ def main(job: Path, events: int) -> int:
         if not os.read(answers, 64):
             os._exit(1)
 
+    # where scikit-learn's n_jobs has lost its meaning, it warns whoever sets it, which is us
+    warnings.filterwarnings("ignore", "'n_jobs' has no effect", FutureWarning)
     try:
         work(job, told, fitted)
     except MemoryError as error:
