@@ -88,7 +88,7 @@ def test_donors_are_kept_apart_by_default_and_the_published_split_says_what_it_l
 
 def test_macro_f1_is_the_primary_metric_and_the_merged_scores_have_11_classes() -> None:
     names = [m if isinstance(m, str) else m.name for m in TASK.metrics]
-    assert names[:7] == ["f1-macro", "f1-weighted", "accuracy", "auroc", "multiclass-log-loss", "f1-macro-11", "accuracy-11"]
+    assert names[:7] == ["f1-macro", "accuracy", "f1-macro-11", "auroc", "multiclass-log-loss", "f1-weighted", "accuracy-11"]
     assert names[7:] == [f"f1[{r}]" for r in REGIONS]
     merged = {m.name: m.merge for m in TASK.metrics if not isinstance(m, str) and m.merge}
     assert merged == {"f1-macro-11": MERGE, "accuracy-11": MERGE}

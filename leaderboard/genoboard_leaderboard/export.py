@@ -45,6 +45,7 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     if not rows:
         return "\n".join([*lines, EMPTY, ""])
 
+    cut: list[str] = []
     labels = [_printable(row["name"]) for row in rows]
     notes = [_printable(note) for note in _notes(rows)]
     rank = _column("#", [_rank(row) for row in rows], ">")
@@ -65,9 +66,13 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     if any(notes):
         space = max(len("notes"), width - _wide(columns))
         columns.append(_column("notes", [note if len(note) <= space else f"{note[: space - 1]}…" for note in notes], "<"))
+        cut = [
+            f"{_rank(row)} {label}: {n}" for row, label, n in zip(rows, labels, notes, strict=True) if len(n) > space and not _verdict(row)
+        ]
     lines += filter(None, ("  ".join(cells).rstrip() for cells in zip(*columns, strict=True)))
 
     below = [f"{label}: {_verdict(row)}: {row['reason']}" for row, label in zip(rows, labels, strict=True) if _verdict(row)]
+    below += cut
     left_out = others[shown:] + (["intervals over several seeds"] if brief != full and brevity else [])
     if left_out:
         below.append(f"Too wide to show here: {', '.join(left_out)}. See --format csv.")

@@ -72,11 +72,11 @@ TASK = Task(
     ),
     metrics=(
         "f1-macro",
-        "f1-weighted",
         "accuracy",
+        Metric("f1-macro-11", "genoboard.formulas:f1_macro", "max", 0.0, 1.0, "labels", f"f1-macro {MERGED}", merge=MERGE),
         "auroc",
         "multiclass-log-loss",
-        Metric("f1-macro-11", "genoboard.formulas:f1_macro", "max", 0.0, 1.0, "labels", f"f1-macro {MERGED}", merge=MERGE),
+        "f1-weighted",
         Metric("accuracy-11", "genoboard.formulas:accuracy", "max", 0.0, 1.0, "labels", f"accuracy {MERGED}", merge=MERGE),
         *per_class(REGIONS),
     ),
