@@ -300,6 +300,8 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
             _show_entry(competition, entry, recorded=not in_process, quiet=as_json)
     if as_json:
         _print_json({"task": task, "data": competition.data.name, "split": competition.split.name, "runs": told})
+    elif dev and not failed:
+        print(f"Next: the same without --dev, once you are content; genoboard leaderboard {task} shows where it stands then.")
     elif not dev and not in_process:
         print(f"Next: genoboard leaderboard {task} --split {competition.split.name} --data {competition.data.name}")
     if failed:

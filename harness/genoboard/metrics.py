@@ -24,7 +24,7 @@ class Metric:
         ``"scores"``: any finite float64, (n,) or (n, K); ``"values"``: float64 (n,), a regression's.
     version : raised whenever the formula could give another number on the same rows.
     positive : where given, the metric is computed one-vs-rest for this class.
-    merge : class -> class; these classes are merged, in truth and predictions, before the formula is applied.
+    merge : class -> class; these classes are merged before the formula is applied: labels are renamed, probabilities added up.
     """
 
     name: str

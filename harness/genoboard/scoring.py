@@ -78,22 +78,30 @@ def value_of(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: t
 def view(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any], int]:
     """Return truth, prediction and number of classes as the metric's formula takes them: merged, one-vs-rest, as labels."""
     k = len(classes)
-    if metric.merge:
-        kept = [c for c in classes if c not in metric.merge]
-        to = np.array([kept.index(metric.merge.get(c, c)) for c in classes])
-        merged = np.zeros((len(prediction), len(kept)))
-        # column by column: the same sums in the same order, whatever the machine
-        for old, new in enumerate(to):
-            merged[:, new] += prediction[:, old]
-        truth, prediction, classes, k = to[truth], merged, tuple(kept), len(kept)
     if metric.reads == "labels":
         # one column is the probability of class 1; on a tie the earlier class stands
         prediction = prediction.argmax(axis=1) if prediction.ndim == 2 else (prediction > 0.5).astype(np.int64)
+    if metric.merge:
+        kept = tuple(c for c in classes if c not in metric.merge)
+        to = np.array([kept.index(metric.merge.get(c, c)) for c in classes])
+        truth, prediction, classes, k = to[truth], merged(prediction, to, len(kept)), kept, len(kept)
     if metric.positive is not None:
         c, k = classes.index(metric.positive), 2
         truth = (truth == c).astype(np.int64)
         prediction = (prediction == c).astype(np.int64) if prediction.ndim == 1 else prediction[:, c]
     return truth, prediction, k
+
+
+def merged(prediction: NDArray[Any], to: NDArray[np.intp], k: int) -> NDArray[Any]:
+    """Return labels as labels of the merged classes, so that no hit turns into a miss; and probabilities as their sums."""
+    if prediction.ndim == 1:
+        renamed: NDArray[np.intp] = to[prediction]
+        return renamed
+    sums = np.zeros((len(prediction), k))
+    # column by column: the same sums in the same order, whatever the machine
+    for old, new in enumerate(to):
+        sums[:, new] += prediction[:, old]
+    return sums
 
 
 def formula(metric: Metric) -> Formula:
