@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
-from genoboard import ModelSpec, sandbox
+from genoboard import ModelSpec, sandbox, worker
 from genoboard.isolation import Limits
 from genoboard.sandbox import Job, Outcome
 
@@ -428,3 +428,10 @@ def test_in_this_process_the_models_own_exception_comes_through(tmp_path: Path) 
     job = Job(ModelSpec("m", f"{tmp_path / 'model.py'}:Model", ""), {}, X[TRAIN], y[TRAIN], X[TEST], CLASSES, "multiclass", 0, Limits(60))
     with pytest.raises(ZeroDivisionError):
         sandbox.run(job, tmp_path / "log.txt", tmp_path / "metrics.jsonl", in_process=True)
+
+
+def test_seed_and_threads_reach_catboost_though_it_lists_only_parameters_that_were_set() -> None:
+    told = {"model": "catboost:CatBoostClassifier", "parameters": {"iterations": 3}, "seed": 7, "threads": 2}
+    assert worker.build(told).get_params() == {"iterations": 3, "random_state": 7, "thread_count": 2}
+    chosen = {**told, "parameters": {"random_seed": 5}}
+    assert worker.build(chosen).get_params() == {"random_seed": 5, "thread_count": 2}

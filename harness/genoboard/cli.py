@@ -271,8 +271,9 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
         # a slip in the last name is told before the first model has run for an hour
         competition.takes(competition.plugins.model(model, competition.workspace.plugins))
     parameters = settings_for(competition, models, settings)
-    stream = partial(print, end="", file=sys.stderr, flush=True) if verbose else None
-    talk: dict[str, Any] = {"progress": _folds_bar, "tell": _tell, "in_process": in_process, "stream": stream}
+    clock = _Clock()
+    stream = partial(print, end="", file=sys.stderr, flush=True) if verbose else clock.tick
+    talk: dict[str, Any] = {"progress": clock.folds, "tell": _tell, "in_process": in_process, "stream": stream}
     _say_where(competition, as_json)
     told: list[dict[str, Any]] = []
     failed = 0
@@ -429,11 +430,24 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _folds_bar(folds: Sequence[Fold], label: str) -> Iterable[Fold]:
-    from tqdm import tqdm
+class _Clock:
+    """The bar of a run's folds, on a terminal; it goes on counting seconds while a model is fitted."""
 
-    bar: Iterable[Fold] = tqdm(folds, desc=label, unit="fold", disable=not sys.stderr.isatty() or len(folds) < 2, leave=False)
-    return bar
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def folds(self, folds: Sequence[Fold], label: str) -> Iterable[Fold]:
+        """Count the folds of one model."""
+        from tqdm import tqdm
+
+        self.bar = tqdm(folds, desc=label, unit="fold", disable=not sys.stderr.isatty(), leave=False)
+        bar: Iterable[Fold] = self.bar
+        return bar
+
+    def tick(self, _said: str) -> None:
+        """Show the time that has passed; what the model says goes to its log alone."""
+        if self.bar is not None and not self.bar.disable:
+            self.bar.refresh()
 
 
 def _say_where(competition: Competition, quiet: bool) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FITTED = b"fitted\n"
 ANSWERED = b"answered\n"
 ROUNDING = 1e-6
+SEEDS = ("random_state", "random_seed")
+THREADS = ("n_jobs", "thread_count")
 
 
 def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None:
@@ -87,14 +89,23 @@ def build(told: Mapping[str, Any]) -> Any:
     if nested:
         model.set_params(**nested)
     if hasattr(model, "get_params") and hasattr(model, "set_params"):
-        places = {k: v for k, v in model.get_params(deep=True).items() if k not in parameters}
-        threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in ("n_jobs", "thread_count")}
-        seeds = {
-            k: told["seed"] for k, v in places.items() if k.rpartition("__")[2] in ("random_state", "random_seed") and (blank or v is None)
-        }
+        places = {k: v for k, v in {**unlisted(model), **model.get_params(deep=True)}.items() if k not in parameters}
+        threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in THREADS}
+        seeds = {k: told["seed"] for k, v in places.items() if k.rpartition("__")[2] in SEEDS and (blank or v is None)}
         if seeds or threads:
             model.set_params(**seeds, **threads)
     return model
+
+
+def unlisted(model: Any) -> dict[str, None]:
+    """Return a place for the seed and one for the threads that `get_params` keeps to itself: CatBoost's lists what was set alone."""
+    try:
+        takes = inspect.signature(type(model)).parameters
+    except ValueError:
+        return {}
+    listed = model.get_params(deep=False)
+    firsts = (next((n for n in names if n in takes), None) for names in (SEEDS, THREADS) if not set(names) & set(listed))
+    return dict.fromkeys(n for n in firsts if n is not None)
 
 
 def resolve(target: str) -> Any:
