@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
         if source is None or not source.generate:
             raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: {_how(task, source, name)}.")
         tell(f"Generating the {name} dataset of {task.name} (once).")
-        found = store(task, name, _call(source.generate)(), source.fingerprint)
+        found = store(task, name, resolve_name(source.generate)(), source.fingerprint)
         if source.fingerprint not in ("", found.fingerprint):
             tell(
                 f"The {name} dataset of {task.name} came out as {found.fingerprint[:16]}, not as {source.fingerprint[:16]}: this NumPy draws other "
@@ -131,7 +131,7 @@ def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda 
     source = catalog.sources(task).get(name or readers[0].name, readers[0])
     if source.generate:
         raise DataError(f"{name!r} is the generated dataset's name. Choose another one with --as.")
-    return store(task, name or source.name, _call(source.read)(path, tell))
+    return store(task, name or source.name, resolve_name(source.read)(path, tell))
 
 
 def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepared:
@@ -172,11 +172,6 @@ def opaque(task: Task, ids: pd.Index) -> pd.Index:
     """Return ids that say nothing of the sample; the letter in front keeps spreadsheets from reading a number."""
     made = ["s" + hashlib.blake2b(f"{task.name}\n{i}".encode(), digest_size=8).hexdigest() for i in ids]
     return pd.Index(made, dtype="str", name=task.id_column)
-
-
-def _call(target: str) -> Any:
-    module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.intp]]:

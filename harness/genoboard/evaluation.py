@@ -53,11 +53,10 @@ def evaluate(
     """
     competition = task if isinstance(task, Competition) else Competition.open(task, split, data, workspace)
     run = prepare(competition, model, parameters, seed, limits, **talk)
-    if run.in_process:
-        return _run(competition, run, name or run.model.name, message, record=False)
-    itself = run.is_control(competition) and name in (None, run.model.name)
-    enter_controls(competition, run, without=run.model.name if itself else "")
-    return _run(competition, run, name or run.model.name, message)
+    name = name or run.model.name
+    if not run.in_process:
+        enter_controls(competition, run, without=name if run.is_control(competition, name) else "")
+    return _run(competition, run, name, message, record=not run.in_process)
 
 
 def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None) -> Entry:
@@ -153,7 +152,7 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
             parameters=run.plain_parameters,
             seed=run.seed,
             threads=run.limits.threads,
-            control=run.is_control(competition) and name == run.model.name,
+            control=run.is_control(competition, name),
             code=code(competition, run),
             message=message,
         )

@@ -60,9 +60,10 @@ class Run:
         found: dict[str, Any] = json.loads(text, parse_constant=str)
         return found
 
-    def is_control(self, competition: Competition) -> bool:
-        """Tell whether this is one of the task's controls, as the task means it."""
-        return self.estimator is None and self.model in competition.controls() and self.parameters == self.model.parameters
+    def is_control(self, competition: Competition, name: str) -> bool:
+        """Tell whether this, entered under `name`, is one of the task's controls, as the task means it."""
+        itself = self.estimator is None and name == self.model.name and self.parameters == self.model.parameters
+        return itself and self.model in competition.controls()
 
 
 def prepare(
@@ -75,10 +76,8 @@ def prepare(
         spec, estimator = model, None
     else:
         kind = model if isinstance(model, type) else type(model)
-        spec, estimator = (
-            replace(competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}"), summary=repr(model)),
-            model,
-        )
+        card = competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}")
+        spec, estimator = replace(card, summary=repr(model)), model
     competition.takes(spec)
     for key, value in (parameters or {}).items():
         try:

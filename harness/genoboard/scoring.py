@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,8 +106,7 @@ def merged(prediction: NDArray[Any], to: NDArray[np.intp], k: int) -> NDArray[An
 
 def formula(metric: Metric) -> Formula:
     """Import the metric's formula."""
-    module, _, name = metric.formula.partition(":")
-    found: Formula = getattr(importlib.import_module(module), name)
+    found: Formula = resolve_name(metric.formula)
     return found
 
 

@@ -151,10 +151,9 @@ def _greedy(counts: NDArray[np.float64], key: NDArray[np.uint64], folds: int) ->
 
 
 def _by_rule(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
-    import importlib
+    from pkgutil import resolve_name
 
     import numpy as np
 
-    module, _, name = str(split.rule).partition(":")
-    pairs = getattr(importlib.import_module(module), name)(rows)
+    pairs = resolve_name(str(split.rule))(rows)
     return tuple(Fold(np.sort(rows.index.get_indexer(train)), np.sort(rows.index.get_indexer(test))) for train, test in pairs)
