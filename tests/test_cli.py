@@ -224,7 +224,12 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_ctrl_c_prints_stopped_and_leaves_no_entry_and_no_child(workspace: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", START, "run", "pebbles", "sleeper", "-v"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", START, "run", "pebbles", "sleeper", "-v"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background job is started with Ctrl-C ignored, and so are these tests in one
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert running.stderr is not None
         said = ""

@@ -27,14 +27,16 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     """Return the board of a task's split on a dataset as JSON values; without entries its standings are empty."""
     place = Workspace.here(workspace)
     card = plugins.task(task)
-    name = data or place.chosen_data(card.name) or "demo"
+    name = data or place.chosen_data(card.name) or card.default_data
     store = Store(place.database)
     held = [(b, n) for b, n in store.boards(card.name) if b.data == name and b.split == card.split(split).name]
     board = _current(card, card.split(split).name, name, [b for b, _ in held])
     metrics = plugins.metrics_of(card)
-    told = export.document(board, store.standings(board, metrics[0].name, metrics[0].direction), [m.name for m in metrics])
+    told = export.document(
+        board, store.standings(board, metrics[0].name, metrics[0].direction), [m.name for m in metrics], card.split(split).unranked
+    )
     earlier = sum(n for b, n in held if b != board)
-    notes = []
+    notes = [f"Unranked: {card.split(split).unranked}"] if card.split(split).unranked else []
     if earlier:
         told_of = "1 more entry was" if earlier == 1 else f"{earlier} more entries were"
         notes.append(f"{told_of} made on another version of this dataset or split, and cannot be compared with these.")

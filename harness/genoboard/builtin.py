@@ -25,5 +25,6 @@ def register_models() -> Iterable[ModelSpec]:
     return (
         ModelSpec("prior", "genoboard.reference:Prior", "every class with its share of the training rows", kinds=ANY),
         ModelSpec("majority", "genoboard.reference:Majority", "always the most frequent class of the training rows", kinds=ANY),
+        ModelSpec("uniform", "genoboard.reference:Uniform", "the same probability for every class of the training rows", kinds=ANY),
         ModelSpec("grand-mean", "genoboard.reference:GrandMean", "the mean of the training target", kinds=ANY, targets=("regression",)),
     )

@@ -51,13 +51,13 @@ class Competition:
     ) -> Competition:
         """Find the task, open and verify its data, deal the split.
 
-        The dataset is `data_name`, else what this workspace chose, else ``demo``.
+        The dataset is `data_name`, else what this workspace chose, else the task's `default_data`.
         """
         plugins = plugins or load_plugins()
         workspace = workspace if isinstance(workspace, Workspace) else Workspace.here(workspace)
         card = plugins.task(task)
         chosen = card.split(split)
-        prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or "demo", tell)
+        prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or card.default_data, tell)
         return cls(card, prepared, chosen, prepared.folds(chosen), plugins.metrics_of(card), plugins, workspace)
 
     @cached_property
@@ -84,8 +84,10 @@ class Competition:
 
     @cached_property
     def solution(self) -> Solution:
-        """The truth of the test rows; nothing that a model is given is made from it."""
-        rows = self.data.rows.iloc[self.test]
+        """The truth of the test rows that have one; nothing that a model is given is made from it."""
+        scored = np.flatnonzero(self.data.rows["y"].iloc[self.test].notna())
+        test = self.test[scored]
+        rows = self.data.rows.iloc[test]
         fold = np.empty(len(self.data.rows), dtype=np.int64)
         for number, f in enumerate(self.folds):
             fold[f.test] = number
@@ -93,17 +95,20 @@ class Competition:
         cluster = np.arange(len(rows)) if by is None else pd.factorize(rows[by], sort=True)[0]
         key = self.board.split_fingerprint
         return Solution(
-            self.codes(rows["y"], self.task.classes), self.task.classes, fold[self.test], blocks(cluster.astype(np.int64), key), key
+            self.codes(rows["y"], self.task.classes), self.task.classes, fold[test], blocks(cluster.astype(np.int64), key), key, scored
         )
 
     def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
         """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""
         return pd.Index(classes).get_indexer(pd.Index(y)).astype(np.int64) if classes else y.to_numpy(dtype=np.float64)
 
-    def groups(self, rows: NDArray[np.intp]) -> NDArray[np.int64] | None:
-        """Return the rows' groups as opaque codes, (n,); None where the split knows none."""
-        by = self.split.bootstrap_group
-        return None if by is None else pd.factorize(self.data.rows[by].iloc[rows])[0].astype(np.int64)
+    def groups(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the groups that this split never cuts, as opaque codes (n,), so that a model's own folds ask what the split asks.
+
+        Under a split by single rows each row is its own group.
+        """
+        by = self.split.group
+        return np.arange(len(rows)) if by is None else pd.factorize(self.data.rows[by].iloc[rows])[0].astype(np.int64)
 
     def takes(self, model: ModelSpec) -> None:
         """Raise `UsageError` unless the model is made for this kind of task and has the columns that it needs."""
@@ -111,6 +116,12 @@ class Competition:
         if task.kind not in model.kinds or task.target not in model.targets or (model.tasks and task.name not in model.tasks):
             meant = ", ".join(model.tasks) or f"{' / '.join(model.kinds)} tasks with a {' or '.join(model.targets)} target"
             raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.")
+        missing = [c for c in model.columns if c not in self.data.about["columns"]] if task.kind == "text" else []
+        if missing:
+            why = self.data.about.get("lacks", {}).get(
+                missing[0], f"{task.name} / {self.data.name} has {', '.join(self.data.about['columns'])}"
+            )
+            raise UsageError(f"{model.name} reads the column {missing[0]!r}, which this dataset does not have: {why.rstrip('.')}.")
         if model.inputs == "control" and not self.data.has_control:
             raise UsageError(f"{model.name} looks at technical columns, and {task.name} / {self.data.name} has none.")
 

@@ -33,8 +33,8 @@ class Prepared:
 
     Parameters
     ----------
-    about : what the cache says of it: ``fingerprint``, ``rows``, ``features``, ``unit``, ``notes``, ``created``, ``splits``.
-    rows : DataFrame (n, 1 + g), indexed by opaque id: ``y`` and one column per kind of group.
+    about : what the cache says of it: ``fingerprint``, ``rows``, ``features``, ``unit``, ``groups``, ``grouping``, ``notes``, ``created``, ``splits``.
+    rows : DataFrame (n, 1 + g), indexed by opaque id: ``y``, where there are any ``part``, and one column per kind of group.
     """
 
     task: Task
@@ -70,6 +70,8 @@ class Prepared:
 
     def folds(self, split: Split) -> tuple[Fold, ...]:
         """Return the split's folds; raise `DataError` if they are not those that were recorded when the data came in."""
+        if split.group in self.about.get("lacks", {}):
+            raise DataError(f"Split {split.name!r} groups by {split.group}. {self.about['lacks'][split.group]}")
         folds = splits.deal(split, self.rows)
         recorded = self.about["splits"].get(split.name)
         if recorded is not None and recorded != splits.fingerprint(self.rows, folds):
@@ -148,10 +150,13 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         "fingerprint": fingerprint,
         "rows": len(rows),
         "features": dataset.X.shape[1],
+        "columns": list(dataset.X.columns) if task.kind == "text" else [],
+        "lacks": dict(dataset.lacks),
         "unit": dataset.unit,
         "control": list(parts["control"].columns) if "control" in parts else [],
         "notes": list(dataset.notes),
-        "groups": {c: int(rows[c].nunique()) for c in rows.columns if c != "y"},
+        "groups": {c: int(rows[c].nunique()) for c in splits.groups_of(rows)},
+        "grouping": {c: splits.grouping(rows, c) for c in splits.groups_of(rows)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "splits": _split_fingerprints(task, rows),
         "promised": promised,
@@ -179,17 +184,23 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
     original = dataset.X.index.astype(str)
     if not original.is_unique:
         raise DataError(f"Row id {original[original.duplicated()][0]!r} occurs more than once. Every sample needs an id of its own.")
-    for part in (dataset.y, dataset.groups, dataset.control):
+    for part in (dataset.y, dataset.groups, dataset.control, dataset.part):
         if part is not None and not part.index.equals(dataset.X.index):
             raise GenoboardError(
                 f"The loader of {task.name} returned X and {getattr(part, 'name', None) or 'groups'} with different row ids."
             )
-    if task.classes and not dataset.y.isin(list(task.classes)).all():
-        strange = dataset.y[~dataset.y.isin(list(task.classes))]
+    unknown = dataset.y[dataset.y.isna() & (True if dataset.part is None else dataset.part == splits.TRAIN)]
+    if len(unknown):
+        raise DataError(f"Sample {unknown.index[0]!r} has no {task.target_column}, and a training row needs one.")
+    strange = dataset.y[dataset.y.notna() & ~dataset.y.isin(list(task.classes))] if task.classes else dataset.y.iloc[:0]
+    if len(strange):
         raise DataError(
             f"Sample {strange.index[0]!r} is of the class {str(strange.iloc[0])!r}, which {task.name} does not know. Its classes are {', '.join(task.classes)}."
         )
-    rows = pd.concat([dataset.y.rename("y"), dataset.groups.astype("str")], axis=1).set_axis(opaque(task, original))
+    rows = dataset.y.rename(splits.TARGET).to_frame()
+    if dataset.part is not None:
+        rows[splits.PART] = dataset.part.astype("str")
+    rows = rows.join(dataset.groups.astype("str")).set_axis(opaque(task, original))
     order = np.argsort(rows.index.to_numpy(dtype=object))
     return rows.iloc[order], order
 
@@ -206,11 +217,14 @@ def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> str:
         for column in frame.columns:
             values = frame[column]
             numeric = pd.api.types.is_numeric_dtype(values.dtype)
-            digest.update(
-                np.ascontiguousarray(values.to_numpy()).data
-                if numeric
-                else json.dumps(values.astype(object).where(values.notna(), None).tolist()).encode()
-            )
+            if numeric:
+                digest.update(np.ascontiguousarray(values.to_numpy()).data)
+                continue
+            # a JSON array, one value at a time: prose is not copied to be hashed
+            for place, (value, known) in enumerate(zip(values, values.notna(), strict=True)):
+                digest.update(b", " if place else b"[")
+                digest.update(json.dumps(value if known else None).encode())
+            digest.update(b"]" if len(values) else b"[]")
     digest.update("\n".join(rows.index).encode())
     return digest.hexdigest()
 

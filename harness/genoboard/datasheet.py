@@ -14,6 +14,7 @@ from .competition import Competition
 from .data import Prepared
 from .errors import DataError, UnknownName, UsageError
 from .rows import view
+from .splits import groups_of
 from .task import Task, Tell
 from .workspace import Workspace
 
@@ -41,7 +42,7 @@ def choose(card: Task, workspace: str | None, name: str) -> None:
 
 def task(card: Task, workspace: str | None, only: str | None = None) -> dict[str, Any]:
     """Return the state of a task's datasets, or of the one called `only`, as JSON values."""
-    chosen = Workspace.here(workspace).chosen_data(card.name) or "demo"
+    chosen = Workspace.here(workspace).chosen_data(card.name) or card.default_data
     known = catalog.sources(card)
     found = []
     for name in catalog.names(card) if only is None else [_known(card, only)]:
@@ -87,6 +88,7 @@ def task_text(told: dict[str, Any]) -> str:
             lines.append(
                 f"    ready: {d['rows']:,} rows x {d['features']:,} features ({d['unit']}), {groups}; fingerprint {d['fingerprint'][:16]}"
             )
+            lines += [f"    {line}" for g, found in d.get("grouping", {}).items() for line in _grouping(g, found)]
             lines += [f"    note: {n}" for n in d["notes"]]
         else:
             lines.append(f"    not here yet: {d['how']}")
@@ -103,6 +105,14 @@ def task_text(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _grouping(group: str, found: dict[str, Any]) -> Iterator[str]:
+    """Tell how many groups there are of every size, and what dealing single rows would leak."""
+    sizes = {int(size): count for size, count in found["sizes"].items()}
+    told = ", ".join(f"{count:,} of {size:,}" for size, count in sorted(sizes.items()))
+    yield f"{group}s by their rows: {told}"
+    yield f"  under a random split {found['leak']:.0%} of the test rows share their {group} with a training row"
+
+
 def split(competition: Competition) -> dict[str, Any]:
     """Return how a split divides the dataset: rows, groups and classes of each part, and which groups are on both sides."""
     rows = competition.data.rows
@@ -114,9 +124,14 @@ def split(competition: Competition) -> dict[str, Any]:
             counts = (
                 part["y"].value_counts().reindex(list(competition.task.classes), fill_value=0).to_dict() if competition.task.classes else {}
             )
-            groups = {g: int(part[g].nunique()) for g in rows.columns if g != "y"}
-            parts[side] = {"rows": len(part), "groups": groups, "classes": {str(k): int(v) for k, v in counts.items()}}
-        both = {g: len(set(rows[g].iloc[f.train]) & set(rows[g].iloc[f.test])) for g in rows.columns if g != "y"}
+            groups = {g: int(part[g].nunique()) for g in groups_of(rows)}
+            parts[side] = {
+                "rows": len(part),
+                "scored": int(part["y"].notna().sum()),
+                "groups": groups,
+                "classes": {str(k): int(v) for k, v in counts.items()},
+            }
+        both = {g: len(set(rows[g].iloc[f.train]) & set(rows[g].iloc[f.test])) for g in groups_of(rows)}
         folds.append({**parts, "groups_on_both_sides": both})
     card = competition.split
     return {
@@ -140,7 +155,8 @@ def split_text(told: dict[str, Any]) -> str:
     lines.append(f"  fingerprint {told['fingerprint'][:16]} of data {told['data_fingerprint'][:16]}")
     for number, fold in enumerate(told["folds"], start=1):
         train, test = fold["train"], fold["test"]
-        lines += ["", f"fold {number}: {train['rows']:,} rows to train, {test['rows']:,} to test"]
+        scored = "" if test["scored"] == test["rows"] else f" ({test['scored']:,} of them scored, the others ignored)"
+        lines += ["", f"fold {number}: {train['rows']:,} rows to train, {test['rows']:,} to test{scored}"]
         for g, n in fold["groups_on_both_sides"].items():
             of = test["groups"][g]
             lines.append(f"  {g}s: {train['groups'][g]:,} in train, {of:,} in test, {n:,} in both ({n / of:.0%} of the test's)")

@@ -65,6 +65,16 @@ BUILTIN: tuple[Metric, ...] = (
         "probabilities",
         "binary: mean -ln p of the true class, clipped to [1e-15, 1 - 1e-15]",
     ),
+    Metric("brier", HERE + "brier", "min", 0.0, 2.0, "probabilities", "mean over rows of the squared error summed over classes"),
+    Metric(
+        "ece",
+        HERE + "ece",
+        "min",
+        0.0,
+        1.0,
+        "probabilities",
+        "expected calibration error of the most probable class, in 15 equal bins of its probability",
+    ),
     Metric(
         "auroc",
         HERE + "auroc",

@@ -25,6 +25,7 @@ class ModelSpec:
     targets : the kinds of y it takes.
     tasks : where given, the only tasks it is meant for.
     any_parameters : the estimator itself knows what it takes; nothing is checked here.
+    columns : kind ``text``: the columns that it cannot do without; refused where a dataset has them not.
     inputs : ``"features"``, or ``"control"`` for a control that is given the dataset's control columns instead.
     """
 
@@ -36,6 +37,7 @@ class ModelSpec:
     targets: tuple[str, ...] = ("multiclass", "binary")
     tasks: tuple[str, ...] = ()
     any_parameters: bool = False
+    columns: tuple[str, ...] = ()
     inputs: Literal["features", "control"] = "features"
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class RunContext:
     Parameters
     ----------
     dir : a folder of the run's own, empty, writable.
+    cache : a folder that outlives the run, for what is costly and depends on X alone (embeddings), under names by content.
     seed : the run's seed.
     device : ``"cpu"`` or ``"cuda"``.
     n_jobs : how many threads the run may use.
@@ -67,6 +70,7 @@ class RunContext:
     device: str
     n_jobs: int
     classes: tuple[str, ...] = ()
+    cache: Path | None = None
 
     def log(self, step: int, **metrics: float) -> None:
         """Append one line to the run's ``metrics.jsonl``."""

@@ -30,6 +30,14 @@ class Majority(Prior):
         return np.tile((np.arange(len(self.share_)) == self.share_.argmax()).astype(float), (len(X), 1))
 
 
+class Uniform(Prior):
+    """Predict every class with the same probability."""
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return (n, k): 1 / k throughout."""
+        return np.full((len(X), len(self.share_)), 1.0 / len(self.share_))
+
+
 class GrandMean:
     """Predict the mean of the training target."""
 

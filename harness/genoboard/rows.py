@@ -14,7 +14,7 @@ from .errors import UsageError
 
 @dataclass(frozen=True)
 class TestRows:
-    """`X` (n, p), and `groups` (n,) as opaque codes, or None."""
+    """`X` (n, p), and `groups` (n,) as opaque codes; None under a split by single rows."""
 
     __test__ = False  # pytest takes any class named so for a test
     X: pd.DataFrame
@@ -65,7 +65,7 @@ class Loaded:
 
 def view(competition: Competition) -> Loaded:
     """Return the rows of a competition, fold by fold."""
-    table, by = competition.data.rows, competition.split.bootstrap_group
+    table, by = competition.data.rows, competition.split.group
 
     def part(at: NDArray[np.intp]) -> tuple[pd.DataFrame, pd.Series | None]:
         groups = None if by is None else pd.Series(competition.groups(at), index=table.index[at], name="group")

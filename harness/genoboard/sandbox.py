@@ -28,6 +28,7 @@ from genoboard_leaderboard.entry import Verdict
 from . import table, worker
 from .isolation import Limits, peak_memory
 from .model import ModelSpec
+from .workspace import model_cache
 
 Stream = Callable[[str], None]
 # seconds that a child which has answered is given to end; a thread that it left running would hold it for ever
@@ -138,6 +139,7 @@ def _lay_out(job: Job, folder: Path) -> None:
         "memory": job.limits.memory,
         "path": [os.path.abspath(p) for p in (*sys.path, "")],
         "parent": os.getpid(),
+        "cache": str(model_cache(Path(place).stem if place.endswith(".py") else place.partition(".")[0])),
     }
     (folder / "job.json").write_text(json.dumps(told), encoding="utf-8")
     (folder / "scratch").mkdir()

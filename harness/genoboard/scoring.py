@@ -35,6 +35,7 @@ class Solution:
     classes : the fixed label set; empty for regression.
     fold : int64 (n,), which fold predicted the row.
     cluster : int64 (n,), rows that are resampled together share a number 0..G-1.
+    scored : int64 (n,), at which places of a submission these rows stand; None: they are all of it, in order.
     key : the split's fingerprint; the resampling weights are a function of it, so entries are compared on the same resamples.
     """
 
@@ -43,6 +44,11 @@ class Solution:
     fold: NDArray[np.int64]
     cluster: NDArray[np.int64]
     key: str
+    scored: NDArray[np.int64] | None = None
+
+    def rows_of(self, prediction: Vector) -> Vector:
+        """Return the predictions of the rows that have a truth."""
+        return prediction if self.scored is None else prediction[self.scored]
 
 
 def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> tuple[tuple[Score, ...], Mapping[str, Vector]]:
@@ -51,6 +57,7 @@ def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> 
     `prediction` is (n, K) or (n,), as `submission.read` gives it. A primary metric without a value raises
     `UndefinedScore`; a secondary one is a score of None with its reason.
     """
+    prediction = solution.rows_of(prediction)
     weights = resampling_weights(solution)
     scores, replicates = [], {}
     for position, metric in enumerate(metrics):

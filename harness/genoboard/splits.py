@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import DataError
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+
+# columns of the table of rows that are no groups
+TARGET, PART = "y", "part"
+TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Split:
     cluster : the column of `Dataset.groups` that the bootstrap resamples; `group` unless given.
     salt : changed only to make another split of the same kind.
     rule : ``"module:function"`` for a split that dealing cannot make. The function takes the rows
-        (DataFrame: id as index, ``y`` and one column per group) and returns a list of (train ids, test ids).
+        (DataFrame: id as index, ``y``, where there are any ``part``, and one column per group) and returns a list of (train ids, test ids).
+    unranked : why entries on this split are shown without ranks, in a sentence; empty where they are ranked.
     """
 
     name: str
@@ -48,11 +55,17 @@ class Split:
     cluster: str | None = None
     salt: str = "genoboard"
     rule: str | None = None
+    unranked: str = ""
 
     @property
     def bootstrap_group(self) -> str | None:
         """The column whose values are resampled together; ``None``: single rows."""
         return self.cluster or self.group
+
+
+def groups_of(rows: pd.DataFrame) -> list[str]:
+    """Return the kinds of group that a table of rows has."""
+    return [c for c in rows.columns if c not in (TARGET, PART)]
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Fold:
 
 
 def deal(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
-    """Return the folds of `split` over `rows` (index: unique ids; columns: ``y`` and one per group).
+    """Return the folds of `split` over `rows` (index: unique ids; columns: ``y``, where there are any ``part``, and one per group).
 
     The same ids, targets and groups give the same folds in whatever order the rows come. Positions count in the
     order of `rows`. A held-out split has one fold, a cross-validated one has `split.folds`.
@@ -73,9 +86,12 @@ def deal(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
 
     if split.rule is not None:
         return _by_rule(split, rows)
+    # what a published competition asked about is for the splits that ask it
+    dealt = np.flatnonzero(rows[PART] == TRAIN) if PART in rows else np.arange(len(rows))
+    rows = rows.iloc[dealt]
     part = _parts(split, rows)
     tests = range(split.folds) if split.cross_validated else range(1)
-    folds = tuple(Fold(np.flatnonzero(part != t), np.flatnonzero(part == t)) for t in tests)
+    folds = tuple(Fold(dealt[part != t], dealt[part == t]) for t in tests)
     if any(len(f.train) == 0 or len(f.test) == 0 for f in folds):
         units = "rows" if split.group is None else f"{split.group}s"
         count = len(rows) if split.group is None else rows[split.group].nunique()
@@ -97,6 +113,22 @@ def fingerprint(rows: pd.DataFrame, folds: Sequence[Fold]) -> str:
         role[fold.train], role[fold.test] = 1, 2
         digest.update(role[order].tobytes())
     return digest.hexdigest()
+
+
+def grouping(rows: pd.DataFrame, group: str) -> dict[str, Any]:
+    """Return how many groups have how many rows, and which share of test rows meets its own group in train when single rows are dealt."""
+    import numpy as np
+
+    sizes = rows[group].value_counts()
+    shared = total = 0
+    dealt = rows[rows[PART] == TRAIN] if PART in rows else rows
+    by = dealt[group].to_numpy()
+    # the parts are dealt by hash: a small dataset may leave some without rows
+    part = np.array([_hash("leak", str(i)) % 5 for i in dealt.index])
+    for t in range(5):
+        shared += int(np.isin(by[part == t], by[part != t]).sum())
+        total += int((part == t).sum())
+    return {"sizes": dict(sorted(Counter(sizes.tolist()).items())), "leak": shared / max(total, 1)}
 
 
 def _hash(salt: str, text: str) -> int:

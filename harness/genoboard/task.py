@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from .errors import UnknownName
@@ -24,12 +24,17 @@ class Dataset:
     Parameters
     ----------
     X : DataFrame (n, p): one row per sample; the index holds unique ids (str). Kind ``tabular``: float32, no missing values.
-    y : Series (n,): the target on the same index; class names (str) or float64.
+        Kind ``text``: str; ``text`` is the prose, the others are short fields (``gene``, ``variation``); "" where a row has none.
+    y : Series (n,): the target on the same index; class names (str) or float64. Missing for a row that is asked but never
+        scored (*Ignored*, in Kaggle's word): only where `part` says that it is no training row.
     groups : DataFrame (n, g) of str on the same index: one column per kind of group (``donor``).
     control : DataFrame (n, c) on the same index: columns that only a control model is given (batch, RIN); or None.
     columns : DataFrame (p, a) indexed by X's columns: what is known of them (symbol, biotype, flag); or None.
     unit : unit of X: ``"log2(TPM+1)"``.
     notes : what the reader counted, dropped or recognised, one sentence each.
+    part : Series (n,) of str on the same index: from which part of a published competition a row comes, or None where all are alike.
+        Only rows of the part ``train`` are dealt; a split with a `rule` may ask about the others.
+    lacks : kind of group -> why this dataset does not have it, in a sentence; told where a split needs it.
     """
 
     X: pd.DataFrame
@@ -39,6 +44,8 @@ class Dataset:
     columns: pd.DataFrame | None = None
     unit: str = ""
     notes: tuple[str, ...] = ()
+    part: pd.Series | None = None
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,11 @@ class Task:
     classes: tuple[str, ...] = ()
     id_column: str = "id"
     target_column: str = "target"
+
+    @property
+    def default_data(self) -> str:
+        """The dataset that is used where none was chosen: a generated one, which needs nothing, if there is any."""
+        return next((s.name for s in self.sources if s.generate), self.sources[0].name)
 
     def split(self, name: str | None) -> Split:
         """Return the split called `name`, or the default one."""

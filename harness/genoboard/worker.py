@@ -55,7 +55,7 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     if "groups" in asked and (job / "groups.npy").exists():
         extra["groups"] = np.load(job / "groups.npy", allow_pickle=False)
     if "run" in asked:
-        extra["run"] = RunContext(scratch, told["seed"], device(), told["threads"], classes)
+        extra["run"] = RunContext(scratch, told["seed"], device(), told["threads"], classes, Path(told["cache"]))
     start = time.perf_counter()
     model.fit(X, y, **extra)
     seconds_fit = time.perf_counter() - start

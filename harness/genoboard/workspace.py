@@ -95,6 +95,13 @@ def cache() -> Path:
     return Path(platformdirs.user_cache_dir("genoboard"))
 
 
+def model_cache(package: str) -> Path:
+    """Return where the models of a package keep what outlives a run; made where it is not there."""
+    folder = (cache() / "models" / slug(package)).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def slug(name: str) -> str:
     """Return `name` as a folder name: letters, digits, dot, hyphen and underscore, at most 60 of them."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:60].rstrip("-.") or "entry"

@@ -19,8 +19,12 @@ NAME_WIDTH = 22  # a table cuts no name below this: hist-gradient-boosting
 EMPTY = "No entries yet."
 
 
-def document(board: Board, standings: Iterable[Standing], metrics: Sequence[str]) -> dict[str, Any]:
-    """Return a board as JSON values: `standings` in the order given, their scores in that of `metrics`, the first the primary one."""
+def document(board: Board, standings: Iterable[Standing], metrics: Sequence[str], unranked: str = "") -> dict[str, Any]:
+    """Return a board as JSON values: `standings` in the order given, their scores in that of `metrics`, the first the primary one.
+
+    `unranked` says why nobody is ranked here, where that is so.
+    """
+    rows = [_row(standing, metrics) for standing in standings]
     return {
         "task": board.task,
         "split": board.split,
@@ -29,7 +33,8 @@ def document(board: Board, standings: Iterable[Standing], metrics: Sequence[str]
         "split_fingerprint": board.split_fingerprint,
         "metric": metrics[0],
         "metrics": list(metrics),
-        "standings": [_row(standing, metrics) for standing in standings],
+        "unranked": unranked,
+        "standings": [{**row, "rank": None} for row in rows] if unranked else rows,
     }
 
 
@@ -190,7 +195,7 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    if row["rank"] is not None:
+    if next(iter(row["scores"].values()), None) is not None:
         return ""
     return "no score" if row["verdict"] == "ok" else str(row["verdict"])
 

@@ -1,0 +1,1 @@
+"""genoboard-biobert: the cards of its models."""

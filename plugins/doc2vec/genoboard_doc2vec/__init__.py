@@ -1,0 +1,1 @@
+"""genoboard-doc2vec: the cards of its models."""
