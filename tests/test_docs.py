@@ -68,7 +68,7 @@ def test_the_code_in_the_readme_compiles() -> None:
 
 
 def test_the_contract_says_what_a_run_context_offers() -> None:
-    for name in ("run.dir", "run.seed", "run.device", "run.n_jobs", "run.classes", "run.log("):
+    for name in ("run.dir", "run.cache", "run.seed", "run.device", "run.n_jobs", "run.classes", "run.log("):
         assert name in CONTRACT
 
 

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+# Parquet keeps what it packs in memory until this many rows are written: with prose in them, some tens of megabytes.
+GROUP = 512
+
 
 def write(frame: pd.DataFrame, stem: Path) -> None:
     """Write `frame` beside `stem`: ``stem.npy`` + ``stem.json`` when all of it is float32, else ``stem.parquet``."""
@@ -18,7 +21,7 @@ def write(frame: pd.DataFrame, stem: Path) -> None:
         names = {"index": [str(i) for i in frame.index], "columns": [str(c) for c in frame.columns]}
         stem.with_suffix(".json").write_text(json.dumps(names), encoding="utf-8")
     else:
-        frame.to_parquet(stem.with_suffix(".parquet"))
+        frame.to_parquet(stem.with_suffix(".parquet"), row_group_size=GROUP)
 
 
 def read(stem: Path, positions: NDArray[np.intp] | None = None) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import data, sandbox, scoring, splits, submission
+from . import cohorts, data, sandbox, scoring, splits, submission
 from .competition import Competition
 from .errors import GenoboardError, UnknownName, nearest
 from .isolation import Limits
@@ -38,8 +38,10 @@ class Finding:
     mend: str = ""
 
 
-def check(plugins: Plugins | None = None, name: str | None = None, progress: Tell = lambda _: None) -> list[Finding]:
-    """Check the model or task called `name`; without a name, all that is registered."""
+def check(
+    plugins: Plugins | None = None, name: str | None = None, progress: Tell = lambda _: None, parameters: Mapping[str, Any] | None = None
+) -> list[Finding]:
+    """Check the model (with these `parameters`) or task called `name`; without a name, all that is registered."""
     plugins = plugins or load_plugins()
     models = [m for m in plugins.models.values() if name in (None, m.name)]
     tasks = [t for t in plugins.tasks.values() if name in (None, t.name)]
@@ -53,20 +55,21 @@ def check(plugins: Plugins | None = None, name: str | None = None, progress: Tel
         found += check_task(t, plugins)
     for m in models:
         progress(f"checking model {m.name}")
-        found += check_model(m, plugins)
+        found += check_model(m, plugins, parameters)
     return found
 
 
-def check_model(model: ModelSpec | object, plugins: Plugins | None = None) -> list[Finding]:
+def check_model(model: ModelSpec | object, plugins: Plugins | None = None, parameters: Mapping[str, Any] | None = None) -> list[Finding]:
     """Return the findings on a model: a card, or an estimator object.
 
-    It is fitted in the worker, as in a run, on a small cohort of the kind that its card says it takes: 90 rows x 40
-    features in 4 classes, among them a constant column, a duplicated one and a class of 3 rows.
+    It is fitted in the worker, as in a run, on a small cohort of every kind that its card says it takes (see `cohorts`): 90 rows in
+    4 classes, one of them of 3 rows.
     """
     plugins = plugins or load_plugins()
     card = model if isinstance(model, ModelSpec) else plugins.model(f"{type(model).__module__}:{type(model).__qualname__}")
     estimator = None if isinstance(model, ModelSpec) else model
     module = plugins.card_module(card)
+    card = replace(card, parameters=card.settings(parameters or {}))
     return [replace(f, subject=f"model {card.name}") for f in _model(card, estimator, module)]
 
 
@@ -93,9 +96,19 @@ def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[F
             not heavy,
             f"Importing {module} imports {', '.join(heavy)}: move that to the module that the target names.",
         )
-    if "tabular" not in card.kinds or card.inputs != "features":
-        return
-    X, y = _cohort(card)
+    for kind in sorted(set(card.kinds) & set(cohorts.MADE)) if card.inputs == "features" else ():
+        X, y = cohorts.cohort(card, kind)
+        yield from _behaviour(card, estimator, X, y)
+        if kind == "text" and "text" not in card.columns:
+            bare = _try(card, estimator, X.drop(columns="text"), y, X.drop(columns="text"))
+            yield _finding(
+                "it does without the column text, as its card says",
+                bare.verdict == "ok",
+                f"{_said(bare)} Or name it in the card's columns.",
+            )
+
+
+def _behaviour(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any) -> Iterator[Finding]:
     first = _try(card, estimator, X, y, X)
     yield _finding("it fits and predicts in the worker", first.verdict == "ok", _said(first))
     if first.verdict != "ok":
@@ -125,23 +138,7 @@ def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[F
             "It differs when the row is asked alone: fit every statistic in fit, none in predict.",
         )
     wide = _try(card, estimator, X.iloc[:30], np.arange(30) % 3 if y.dtype == np.int64 else y[:30], X.iloc[30:40])
-    yield _finding("it fits fewer rows than features", wide.verdict == "ok", _said(wide))
-
-
-def _cohort(card: ModelSpec) -> tuple[pd.DataFrame, Any]:
-    rng = np.random.default_rng(0)
-    code = np.repeat(np.arange(4), (29, 29, 29, 3))
-    values = rng.normal(3.0, 1.0, (90, 40)) + 2.0 * rng.normal(size=(4, 40))[code]
-    values[:, 1], values[:, 2] = 0.0, values[:, 3]
-    order = rng.permutation(90)
-    X = pd.DataFrame(
-        values[order].astype(np.float32), index=[f"s{i:04d}" for i in range(90)], columns=[f"ENSG{i:011d}.{i % 9}" for i in range(40)]
-    )
-    if "multiclass" in card.targets:
-        return X, code[order].astype(np.int64)
-    if "binary" in card.targets:
-        return X, (code[order] > 1).astype(np.int64)
-    return X, values[order, 0]
+    yield _finding("it fits a handful of rows", wide.verdict == "ok", _said(wide))
 
 
 def _try(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any, test: pd.DataFrame) -> Outcome:
@@ -206,14 +203,17 @@ def _ceiling(competition: Competition) -> Iterator[Finding]:
     """Check that the truth itself, through the submission file, gets the best score, and the first control a worse one."""
     form, solution = competition.form, competition.solution
     truth = solution.truth
-    perfect = np.eye(len(form.classes))[truth] if form.classes else truth.astype(np.float64)
+    known = np.eye(len(form.classes))[truth] if form.classes else truth.astype(np.float64)
+    flat = np.full_like(known, 1.0 / known.shape[1] if known.ndim == 2 else float(np.mean(truth)))
+    # rows that are never scored are answered too
+    perfect = np.repeat(flat[:1], len(form.ids), axis=0)
+    perfect[slice(None) if solution.scored is None else solution.scored] = known
     with tempfile.TemporaryDirectory(prefix="genoboard-check-") as folder:
         path = Path(folder) / "perfect.csv"
         submission.write(path, form, perfect, form.ids)
         read = submission.read(path, form)
     metric = competition.metrics[0]
-    best = scoring.value_of(metric, truth, read.prediction, solution.classes)
-    flat = np.full_like(perfect, 1.0 / perfect.shape[1] if perfect.ndim == 2 else float(np.mean(truth)))
+    best = scoring.value_of(metric, truth, solution.rows_of(read.prediction), solution.classes)
     floor = scoring.value_of(metric, truth, flat, solution.classes)
     yield _finding(
         f"split {competition.split.name}: the truth scores better than a constant",

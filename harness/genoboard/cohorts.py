@@ -1,0 +1,57 @@
+"""Cohorts: small made-up rows of each kind of X, with what breaks careless models; what conformance is checked on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .model import ModelSpec
+
+SIZES = (29, 29, 29, 3)
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+
+
+def cohort(card: ModelSpec, kind: str) -> tuple[pd.DataFrame, NDArray[Any]]:
+    """Return X (90, p) of `kind`, and the target that the card takes: int64 codes of 4 classes, one of 3 rows, or of 2; or float64."""
+    rng = np.random.default_rng(0)
+    code = rng.permutation(np.repeat(np.arange(len(SIZES)), SIZES)).astype(np.int64)
+    X = MADE[kind](rng, code)
+    if "multiclass" in card.targets:
+        return X, code
+    if "binary" in card.targets:
+        return X, (code > 1).astype(np.int64)
+    return X, code + rng.normal(0.0, 0.3, len(code))
+
+
+def _tabular(rng: np.random.Generator, code: NDArray[np.int64]) -> pd.DataFrame:
+    """Return 40 features: a constant one, one that is there twice, names that a careless parser trips over."""
+    values = rng.normal(3.0, 1.0, (len(code), 40)) + 2.0 * rng.normal(size=(len(SIZES), 40))[code]
+    values[:, 1], values[:, 2] = 0.0, values[:, 3]
+    return pd.DataFrame(values.astype(np.float32), index=_ids(code), columns=[f"ENSG{i:011d}.{i % 9}" for i in range(40)])
+
+
+def _text(rng: np.random.Generator, code: NDArray[np.int64]) -> pd.DataFrame:
+    """Return genes, variations and texts that tell of the class: one text empty, one long, some shared, some not in ASCII."""
+    gene = [f"GEN{g}" for g in 4 * code + rng.integers(0, 6, len(code))]
+    names = np.array(["Truncating Mutations", "Amplification", "K117_L118del", "Q61fs"])
+    residues = np.array(list(RESIDUES))
+    changed = zip(rng.choice(residues, len(code)), rng.integers(2, 900, len(code)), rng.choice(residues, len(code)), strict=True)
+    variation = np.where(rng.random(len(code)) < 0.3, names[rng.integers(0, 4, len(code))], [f"{a}{p}{b}" for a, p, b in changed])
+    telling = [f"{a}{b}" for a in ("ka", "lo", "mi", "nu") for b in ("bra", "sti", "ron")]
+    plain = [f"{a}{b}" for a in ("the ", "of ", "a ", "β-") for b in ("cell", "assay", "Fig. 2", "patient", "et al.")]
+    texts = []
+    for c, g, v in zip(code, gene, variation, strict=True):
+        words = [*rng.choice(telling[3 * c : 3 * c + 3], 6), *rng.choice(plain, 20), g, v]
+        texts.append(" ".join(rng.permutation(words)).capitalize() + ".")
+    texts[0], texts[1], texts[3] = "", " ".join(texts * 20), texts[2]
+    return pd.DataFrame({"gene": gene, "variation": variation, "text": texts}, index=_ids(code), dtype="str")
+
+
+def _ids(code: NDArray[np.int64]) -> list[str]:
+    return [f"s{i:04d}" for i in range(len(code))]
+
+
+MADE = {"tabular": _tabular, "text": _text}
