@@ -13,7 +13,7 @@ from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from . import catalog
-from .errors import DataError, UnknownName
+from .errors import DataError, UnknownName, UsageError
 from .plugins import FORMATS, Plugins
 from .task import Task
 from .workspace import REPLICATES, Workspace
@@ -21,6 +21,8 @@ from .workspace import REPLICATES, Workspace
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from .competition import Competition
 
 
 def document(plugins: Plugins, workspace: str | None, task: str, split: str | None = None, data: str | None = None) -> dict[str, Any]:
@@ -73,17 +75,41 @@ def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120) ->
             title,
             told["asks"],
             rest,
-            f"Best first; [low, high] is the 95 % interval. The null model here: {told['null']}.",
+            f"{'By score' if told['unranked'] else 'Best first'}; [low, high] is the 95 % interval. The null model here: {told['null']}.",
             *told["notes"],
             "",
         ]
     )
 
 
+def named(competition: Competition, text: str) -> list[Entry]:
+    """Return the valid entries on a competition's board that `text` names, by id or by name, earliest first.
+
+    Raise `UnknownName` or `UsageError`, which says why, where there is none.
+    """
+    task, here = competition.task.name, competition.board
+    store = Store(competition.workspace.database)
+    found = store.find(text, task)
+    if not found:
+        raise UnknownName(f"entry of {task}", text, {e.name for e in store.entries(here)}, f"See genoboard leaderboard {task}.")
+    valid = [e for e in found if e.board == here and e.verdict == "ok"]
+    if valid:
+        return valid
+    failed = [e for e in found if e.board == here]
+    if failed:
+        raise UsageError(f"{text} has no valid entry on this board ({failed[-1].verdict}: {failed[-1].reason}).")
+    there = "; ".join(dict.fromkeys(_told(e.board) for e in found))
+    raise UsageError(f"{text} is not on this board ({_told(here)}) but on {there}. Only entries of one board can be compared.")
+
+
 def rebuild(workspace: str | None) -> int:
     """Make the index anew from the submission folders, which are the record; return how many entries it holds."""
     place = Workspace.here(workspace)
     return Store(place.database).rebuild(map(_recorded, place.records()))
+
+
+def _told(board: Board) -> str:
+    return f"data {board.data} {board.data_fingerprint[:8]}, split {board.split} {board.split_fingerprint[:8]}"
 
 
 def _recorded(record: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:

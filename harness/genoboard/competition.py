@@ -116,7 +116,7 @@ class Competition:
         if task.kind not in model.kinds or task.target not in model.targets or (model.tasks and task.name not in model.tasks):
             meant = ", ".join(model.tasks) or f"{' / '.join(model.kinds)} tasks with a {' or '.join(model.targets)} target"
             raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.")
-        missing = [c for c in model.columns if c not in self.data.about["columns"]] if task.kind == "text" else []
+        missing = self._missing(model)
         if missing:
             why = self.data.about.get("lacks", {}).get(
                 missing[0], f"{task.name} / {self.data.name} has {', '.join(self.data.about['columns'])}"
@@ -128,7 +128,11 @@ class Competition:
     def controls(self) -> tuple[ModelSpec, ...]:
         """Return the controls that this board holds: all of the task's that find the columns they need."""
         found = (self.plugins.model(n) for n in self.task.controls)
-        return tuple(c for c in found if c.inputs == "features" or self.data.has_control)
+        return tuple(c for c in found if (c.inputs == "features" or self.data.has_control) and not self._missing(c))
+
+    def _missing(self, model: ModelSpec) -> list[str]:
+        """Return the columns that a model of text cannot do without and this dataset does not have."""
+        return [c for c in model.columns if c not in self.data.about["columns"]] if self.task.kind == "text" else []
 
     def annotate(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Return a model's tables with what the dataset knows of each ``feature``: its symbol, biotype and flag."""
@@ -137,9 +141,9 @@ class Competition:
             return dict(tables)
         return {n: t.join(known, on="feature") if "feature" in t and not set(known) & set(t) else t for n, t in tables.items()}
 
-    def within_train(self, folds: int = 5) -> Competition:
-        """Return the competition that is left when only the training rows (of the first fold) exist: its groups dealt anew."""
-        train = self.folds[0].train
+    def within_train(self, folds: int = 5, fold: int = 0) -> Competition:
+        """Return the competition that is left when only the training rows of one fold exist: its groups dealt anew."""
+        train = self.folds[fold].train
         split = replace(self.split, name=f"{self.split.name}-dev", folds=folds, cross_validated=True, rule=None, salt="genoboard-dev")
         within = tuple(Fold(train[f.train], train[f.test]) for f in splits.deal(split, self.data.rows.iloc[train]))
         return replace(self, split=split, folds=within)

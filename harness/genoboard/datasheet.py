@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def task(card: Task, workspace: str | None, only: str | None = None) -> dict[str
                 **about,
             }
         )
-    splits = [{"name": s.name, "asks": s.asks, "null": s.null, "leaks": s.leaks} for s in card.splits]
+    splits = [{"name": s.name, "asks": s.asks, "null": s.null, "leaks": s.leaks, "unranked": s.unranked} for s in card.splits]
     return {"task": card.name, "title": card.title, "datasets": found, "splits": splits, "controls": list(card.controls)}
 
 
@@ -95,7 +96,8 @@ def task_text(told: dict[str, Any]) -> str:
         lines += [f"    {k}: {d[k]}" for k in ("licence", "cite") if d[k]]
     lines += ["", "splits (the first is the default):"]
     for s in told["splits"]:
-        lines.append(f"  {s['name']}: {s['asks']} Its null: {s['null']}." + (f" Leaks: {s['leaks']}" if s["leaks"] else ""))
+        told_too = [f" {key.capitalize()}: {s[key]}" for key in ("leaks", "unranked") if s[key]]
+        lines.append(f"  {s['name']}: {s['asks']} Its null: {s['null']}." + "".join(told_too))
     lines += [
         "",
         f"controls on every board: {', '.join(told['controls'])}",
@@ -109,7 +111,7 @@ def _grouping(group: str, found: dict[str, Any]) -> Iterator[str]:
     """Tell how many groups there are of every size, and what dealing single rows would leak."""
     sizes = {int(size): count for size, count in found["sizes"].items()}
     told = ", ".join(f"{count:,} of {size:,}" for size, count in sorted(sizes.items()))
-    yield f"{group}s by their rows: {told}"
+    yield from textwrap.wrap(f"{group}s by their rows: {told}", 110, subsequent_indent="  ")
     yield f"  under a random split {found['leak']:.0%} of the test rows share their {group} with a training row"
 
 
@@ -141,6 +143,7 @@ def split(competition: Competition) -> dict[str, Any]:
         "asks": card.asks,
         "null": card.null,
         "leaks": card.leaks,
+        "unranked": card.unranked,
         "fingerprint": competition.board.split_fingerprint,
         "data_fingerprint": competition.data.fingerprint,
         "folds": folds,
@@ -150,8 +153,7 @@ def split(competition: Competition) -> dict[str, Any]:
 def split_text(told: dict[str, Any]) -> str:
     """Return `split`'s answer for a terminal."""
     lines = [f"{told['task']} / {told['data']} / split {told['split']}: {told['asks']}", f"  the null model: {told['null']}"]
-    if told["leaks"]:
-        lines.append(f"  leaks: {told['leaks']}")
+    lines += [f"  {key}: {told[key]}" for key in ("leaks", "unranked") if told[key]]
     lines.append(f"  fingerprint {told['fingerprint'][:16]} of data {told['data_fingerprint'][:16]}")
     for number, fold in enumerate(told["folds"], start=1):
         train, test = fold["train"], fold["test"]

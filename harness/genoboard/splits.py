@@ -116,12 +116,12 @@ def fingerprint(rows: pd.DataFrame, folds: Sequence[Fold]) -> str:
 
 
 def grouping(rows: pd.DataFrame, group: str) -> dict[str, Any]:
-    """Return how many groups have how many rows, and which share of test rows meets its own group in train when single rows are dealt."""
+    """Return how many groups have how many of the rows that are dealt, and which share of test rows meets its own group in train when single rows are dealt."""
     import numpy as np
 
-    sizes = rows[group].value_counts()
     shared = total = 0
     dealt = rows[rows[PART] == TRAIN] if PART in rows else rows
+    sizes = dealt[group].value_counts()
     by = dealt[group].to_numpy()
     # the parts are dealt by hash: a small dataset may leave some without rows
     part = np.array([_hash("leak", str(i)) % 5 for i in dealt.index])
@@ -188,4 +188,14 @@ def _by_rule(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
     import numpy as np
 
     pairs = resolve_name(str(split.rule))(rows)
-    return tuple(Fold(np.sort(rows.index.get_indexer(train)), np.sort(rows.index.get_indexer(test))) for train, test in pairs)
+    folds = tuple(Fold(np.sort(rows.index.get_indexer(train)), np.sort(rows.index.get_indexer(test))) for train, test in pairs)
+    known = rows[TARGET].notna().to_numpy()
+    for fold in folds:
+        if not known[fold.train].all():
+            unknown = rows.index[fold.train[~known[fold.train]][0]]
+            raise DataError(f"Split {split.name!r} trains on row {unknown!r}, which has no target. Its rule may only ask about such rows.")
+        if not known[fold.test].any():
+            raise DataError(
+                f"Split {split.name!r} asks about {len(fold.test):,} rows, and none of them has a target to score. Bring the solution and ingest again."
+            )
+    return folds

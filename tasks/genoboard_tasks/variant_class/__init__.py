@@ -24,6 +24,7 @@ DEMO = DataSource(
     "demo",
     "generated variants in the shape of the real ones: genes with habits, names in HGVS style, texts from templates, some of them shared",
     generate="genoboard_tasks.variant_class.demo:generate",
+    fingerprint="0285f02eaaa28a6b00c81fccec5b10909f0d1e964bcb7dd9b23aff101960c0c3",
     licence="Apache-2.0, as the code that makes it",
 )
 
@@ -45,7 +46,7 @@ RANDOM = Split(
 STAGE1 = replace(
     RANDOM,
     name="stage1",
-    asks="Kaggle's stage 1: what do the 368 real test variants do, given the whole training file?",
+    asks="Kaggle's stage 1: what do its real test variants (368 of 5,668) do, given the whole training file?",
     rule="genoboard_tasks.variant_class.stages:stage1",
 )
 STAGE2 = replace(
@@ -55,7 +56,7 @@ STAGE2 = replace(
     null="uniform: 1/9 for every class, ln 9 = 2.197",
     rule="genoboard_tasks.variant_class.stages:stage2",
     leaks="",
-    unranked="125 of 986 rows are scored, and their labels contradict stage 1. Look where the entries lie beside uniform, not at their order.",
+    unranked="Kaggle scored 125 of 986 rows, and their labels contradict stage 1. Look where the entries lie beside uniform, not at their order.",
 )
 
 TASK = Task(
