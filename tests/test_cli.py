@@ -197,7 +197,7 @@ def test_the_module_and_the_installed_script_are_the_same_command() -> None:
 def test_without_words_the_commands_are_shown() -> None:
     said = process()
     assert said.status == 2
-    for command in ("check", "data", "leaderboard", "list", "run", "score", "submit"):
+    for command in ("blend", "check", "compare", "data", "leaderboard", "list", "run", "score", "submit"):
         assert re.search(rf"^  {command} +[A-Z]", said.err, re.MULTILINE)
     assert "..." not in said.err.partition("Commands:")[2], "no summary is cut off"
 
@@ -580,6 +580,122 @@ def test_dev_in_json_names_the_dataset_the_scores_and_the_file(genoboard: Callab
     (run,) = told["runs"]
     assert set(run["scores"]["f1-macro"]) == {"mean", "sd"}
     assert Path(run["oof"]).is_file()
+
+
+# ------------------------------------------------------------------------------------------------------ blending, comparing
+
+
+@pytest.fixture(scope="module")
+def blended(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[tuple[Path, Said]]:
+    """A workspace in which two models have left out-of-fold predictions, and what was said then."""
+    workspace = tmp_path_factory.mktemp("blended")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENOBOARD_CACHE", str(cache))
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(PEBBLES), os.environ.get("PYTHONPATH")))))
+        said = process("--workspace", workspace, "run", "pebbles", "centroid", "prior", "--oof")
+        assert said.status == 0, said.err
+        yield workspace, said
+
+
+def test_oof_says_where_the_predictions_lie_and_what_to_do_with_them(blended: tuple[Path, Said]) -> None:
+    workspace, said = blended
+    lines = said.out.splitlines()
+    places = [Path(line.partition(": ")[2]) for line in lines if line.startswith("  out-of-fold predictions of the training rows: ")]
+    assert [p.parent.name.split("-")[1] for p in places] == ["centroid", "prior"]
+    for place in places:
+        assert place.is_relative_to(workspace)
+        assert list(pd.read_csv(place).columns) == ["id", "fold", "flat", "rough", "round"]
+    assert lines[-2:] == [
+        "Next: genoboard leaderboard pebbles --split cove --data demo",
+        "  or: genoboard blend pebbles centroid prior --name NEW --split cove --data demo",
+    ]
+
+
+def test_oof_tells_its_price() -> None:
+    said = " ".join(process("run", "--help").out.split())
+    assert "--oof Also leave out-of-fold predictions of the training rows, for genoboard blend: five more fits for each fold" in said
+
+
+def test_blend_prints_weights_and_losses_then_the_entry_and_what_comes_next(
+    genoboard: Callable[..., Said], blended: tuple[Path, Said]
+) -> None:
+    workspace, _ = blended
+    said = genoboard("--workspace", workspace, "blend", "pebbles", "centroid", "prior", "--name", "two stones")
+    assert said.status == 0, said.err
+    assert re.fullmatch(
+        r"pebbles / demo / split cove: What shape .*\n"
+        r"Out-of-fold, from training rows alone:\n"
+        r"member      weight  log loss\n"
+        r"centroid     [01]\.\d{3}   \d\.\d{5}\n"
+        r"prior        [01]\.\d{3}   1\.\d{5}\n"
+        r"two stones           \d\.\d{5}  \(its weights were fitted on these rows\)\n"
+        r"two stones  f1-macro \d\.\d{5}  accuracy \d\.\d{5}  multiclass-log-loss \d\.\d{5}\n"
+        r"  \S+-two-stones-[0-9a-f]{4}\n"
+        r"Next: genoboard compare pebbles 'two stones' centroid --split cove --data demo\n"
+        r"  or: genoboard leaderboard pebbles --split cove --data demo\n",
+        said.out,
+    ), said.out
+    shown = genoboard("--workspace", workspace, "leaderboard", "pebbles").out
+    assert re.search(r"^\d  two stones .* blend$", shown, re.MULTILINE)
+
+
+def test_blend_in_json_is_the_entry_with_its_weights_and_losses(genoboard: Callable[..., Said], blended: tuple[Path, Said]) -> None:
+    told = genoboard("--workspace", blended[0], "blend", "pebbles", "centroid", "prior", "--name", "mix", "-m", "why not", "--json").json
+    assert (told["origin"], told["name"], told["message"], told["measure"]) == ("blend", "mix", "why not", "log loss")
+    assert set(told["oof_losses"]) == set(told["weights_by_fold"]) == set(told["parameters"]["weights"]) == {"centroid", "prior"}
+    assert told["oof_loss"] <= min(told["oof_losses"].values())
+
+
+def test_compare_prints_the_paired_difference_in_a_sentence_or_as_json(genoboard: Callable[..., Said], blended: tuple[Path, Said]) -> None:
+    words = ("--workspace", blended[0], "compare", "pebbles", "centroid", "prior")
+    said = genoboard(*words)
+    assert said.status == 0, said.err
+    assert re.fullmatch(
+        r"pebbles / demo / split cove: .*\n"
+        r"centroid - prior = 0\.\d{5} \[-?\d\.\d{5}, \d\.\d{5}\] on f1-macro \(higher is better\): .+\.\n",
+        said.out,
+    ), said.out
+    told = genoboard(*words, "--metric", "multiclass-log-loss", "--json").json
+    assert (told["task"], told["data"], told["split"]) == ("pebbles", "demo", "cove")
+    assert (told["metric"], told["direction"], told["clusters"]) == ("multiclass-log-loss", "min", 3)
+    assert told["value"] == told["a"]["value"] - told["b"]["value"]
+    assert told["low"] < told["value"] < told["high"]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("run pebbles prior --oof --dev", "--oof keeps out-of-fold predictions with an entry, and --dev records none."),
+        ("run pebbles prior --oof --in-process", "--oof keeps out-of-fold predictions with an entry, and --in-process records none."),
+        ("blend pebbles centroid prior", "Missing option '--name'."),
+        ("blend pebbles centroid prio --name mix", "There is no entry of pebbles named 'prio'. Did you mean prior?"),
+        ("blend pebbles centroid prior --name mix --split any", "centroid is not on this board"),
+        ("compare pebbles centroid prior --metric f1", "There is no metric of pebbles named 'f1'."),
+        ("compare pebbles centroid stone", "There is no entry of pebbles named 'stone'."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_blended_or_compared_is_a_usage_error(
+    genoboard: Callable[..., Said], blended: tuple[Path, Said], words: str, answer: str
+) -> None:
+    said = genoboard("--workspace", blended[0], *words.split(), "--json")
+    assert said.status == 2
+    assert said.json["message"].startswith(answer)
+
+
+def test_a_run_without_the_out_of_fold_predictions_that_were_asked_for_keeps_its_entry_and_exits_with_1(
+    genoboard: Callable[..., Said], workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genoboard.errors import ModelFailed
+
+    def fail(*_: object) -> NoReturn:
+        raise ModelFailed("memory", "fold 1 of 5: out of memory")
+
+    monkeypatch.setattr("genoboard.oof.leave", fail)
+    said = genoboard("run", "pebbles", "centroid", "--oof")
+    assert said.status == 1
+    assert "  note: no out-of-fold predictions: fold 1 of 5: out of memory\n" in said.out
+    assert "genoboard blend" not in said.out
+    assert entry(workspace, "centroid").exists()
 
 
 def test_in_process_records_nothing(workspace: Path) -> None:

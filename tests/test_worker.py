@@ -95,7 +95,19 @@ def test_while_a_model_is_fitted_the_test_rows_are_nowhere_in_its_job_folder_and
     assert np.array_equal(np.load(tmp_path / "target.npy"), y[TRAIN])
     assert sorted(set(predicting) - set(fitting)) == ["test.json", "test.npy"]
     told = json.loads(fitting["job.json"])
-    assert sorted(told) == ["cache", "classes", "memory", "model", "parameters", "parent", "path", "seconds", "seed", "target_kind", "threads"]
+    assert sorted(told) == [
+        "cache",
+        "classes",
+        "memory",
+        "model",
+        "parameters",
+        "parent",
+        "path",
+        "seconds",
+        "seed",
+        "target_kind",
+        "threads",
+    ]
 
 
 # What fit is given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -250,11 +251,16 @@ def data(workspace: str | None, task: str, folder: Path | None, download: bool, 
 @click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
 @click.option("-v", "--verbose", is_flag=True, help="Stream what the model prints.")
 @click.option("--dev", is_flag=True, help="Cross-validate inside the training rows; the test rows are not looked at, nothing is recorded.")
+@click.option(
+    "--oof",
+    is_flag=True,
+    help="Also leave out-of-fold predictions of the training rows, for genoboard blend: five more fits for each fold, inside its training rows.",
+)
 @click.option("--in-process", is_flag=True, help="Without the child, for a debugger; nothing is recorded.")
 @as_json
 @click.pass_obj
 def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | None, data_name: str | None, seed: int, settings: tuple[str, ...],
-        name: str | None, timeout: float, memory: float | None, threads: int, message: str, verbose: bool, dev: bool, in_process: bool, as_json: bool) -> None:  # fmt: skip
+        name: str | None, timeout: float, memory: float | None, threads: int, message: str, verbose: bool, dev: bool, oof: bool, in_process: bool, as_json: bool) -> None:  # fmt: skip
     """Run models on a task and record their entries.
 
     MODEL is a registered name, package.module:Class, or path/to/file.py:Class: any scikit-learn-compatible estimator.
@@ -262,9 +268,13 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     from .evaluation import cross_validate, evaluate
     from .isolation import Limits
     from .run import settings_for
+    from .workspace import OUT_OF_FOLD
 
     if name is not None and len(models) > 1:
         raise UsageError(f"--name names one entry, and {len(models)} models were given. Run them one by one, or leave --name out.")
+    if oof and (dev or in_process):
+        without = "--dev" if dev else "--in-process"
+        raise UsageError(f"--oof keeps out-of-fold predictions with an entry, and {without} records none. Leave out one of the two.")
     limits = Limits(timeout, None if memory is None else int(memory), threads)
     competition = _competition(workspace, task, split, data_name)
     for model in models:
@@ -285,7 +295,15 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
                     found = cross_validate(competition, model, parameters=parameters[model], seed=seed, limits=limits, **talk)
                 else:
                     entry = evaluate(
-                        competition, model, name=name, parameters=parameters[model], seed=seed, limits=limits, message=message, **talk
+                        competition,
+                        model,
+                        name=name,
+                        parameters=parameters[model],
+                        seed=seed,
+                        limits=limits,
+                        message=message,
+                        oof=oof,
+                        **talk,
                     )
         except GenoboardError as error:
             # the others are still worth running
@@ -296,15 +314,24 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
         if dev:
             told.append(_show_dev(model, found, as_json))
         else:
-            failed += entry.verdict != "ok"
-            told.append(entry.to_dict())
             _show_entry(competition, entry, recorded=not in_process, quiet=as_json)
+            told.append(entry.to_dict())
+            left = competition.workspace.folder(entry.id, competition.task.name) / OUT_OF_FOLD
+            failed += entry.verdict != "ok" or (oof and not left.exists())
+            if oof and left.exists():
+                told[-1]["oof"] = str(left)
+                if not as_json:
+                    print(f"  out-of-fold predictions of the training rows: {left}")
     if as_json:
         _print_json({"task": task, "data": competition.data.name, "split": competition.split.name, "runs": told})
     elif dev and not failed:
         print(f"Next: the same without --dev, once you are content; genoboard leaderboard {task} shows where it stands then.")
     elif not dev and not in_process:
-        print(f"Next: genoboard leaderboard {task} --split {competition.split.name} --data {competition.data.name}")
+        where = f"--split {competition.split.name} --data {competition.data.name}"
+        print(f"Next: genoboard leaderboard {task} {where}")
+        if oof and not failed:
+            names = [entry["name"] for entry in told]
+            print(f"  or: genoboard blend {task} {' '.join(names if len(names) > 1 else [*names, 'NAME...'])} --name NEW {where}")
     if failed:
         sys.exit(1)
 
@@ -340,6 +367,71 @@ def submit(
         _print_json(entry.to_dict())
     else:
         print(f"Next: genoboard leaderboard {task} --split {competition.split.name} --data {competition.data.name}")
+
+
+@cli.command()
+@click.argument("task")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--name", required=True, metavar="NEW", help="The new standing's name.")
+@split_option
+@data_option
+@click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
+@as_json
+@click.pass_obj
+def blend(
+    workspace: str | None,
+    task: str,
+    names: tuple[str, ...],
+    name: str,
+    split: str | None,
+    data_name: str | None,
+    message: str,
+    as_json: bool,
+) -> None:
+    """Blend entries into a new one.
+
+    NAME is a standing's name, for its latest entry that was run with --oof, or an entry's id. No model runs: weights are learnt from
+    the members' out-of-fold predictions of training rows.
+    """
+    from .blend import blend as enter
+
+    competition = _competition(workspace, task, split, data_name)
+    _say_where(competition, as_json)
+    found = enter(competition, names, name=name, message=message, tell=_tell)
+    if as_json:
+        _print_json({**found.entry.to_dict(), **found.told()})
+        return
+    print(found.text())
+    _show_entry(competition, found.entry, recorded=True, quiet=False)
+    where = f"--split {competition.split.name} --data {competition.data.name}"
+    print(f"Next: genoboard compare {task} {shlex.join([name, found.best])} {where}\n  or: genoboard leaderboard {task} {where}")
+
+
+@cli.command()
+@click.argument("task")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--metric", metavar="NAME", help="One of the task's metrics; the primary one by default.")
+@split_option
+@data_option
+@as_json
+@click.pass_obj
+def compare(
+    workspace: str | None, task: str, a: str, b: str, metric: str | None, split: str | None, data_name: str | None, as_json: bool
+) -> None:
+    """Compare two standings, A less B, resample by resample.
+
+    A and B are standings' names, each for the mean over its seeds, or ids of entries.
+    """
+    from .compare import paired
+
+    competition = _competition(workspace, task, split, data_name)
+    _say_where(competition, as_json)
+    found = paired(competition, a, b, metric)
+    if as_json:
+        _print_json({"task": task, "data": competition.data.name, "split": competition.split.name, **found.to_dict()})
+    else:
+        print(found.sentence())
 
 
 @cli.command()

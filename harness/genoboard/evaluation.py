@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Entry, Score
 from genoboard_leaderboard.store import Store
 
+from . import oof as out_of_fold
 from . import rows, scoring, submission
 from .competition import Competition
-from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore
+from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore, UsageError
 from .isolation import Limits
 from .record import SubmissionFolder
 from .run import Run, code, prepare, run_folds, union
@@ -36,6 +37,7 @@ def evaluate(
     limits: Limits | None = None,
     workspace: str | Path | None = None,
     message: str = "",
+    oof: bool = False,
     **talk: Any,
 ) -> Entry:
     """Run a model on a task, score what it predicts, and record the entry.
@@ -45,6 +47,8 @@ def evaluate(
     task : a task's name, or an open `Competition`.
     model : a registered name, ``"package.module:Class"``, ``"path/to/file.py:Class"``, or an estimator.
     name : the standing's name; the model's unless given.
+    oof : also leave the training rows' out-of-fold predictions in the submission folder, for a blend. Within the training rows of
+        each fold the model is fitted five more times; where that fails, the entry stands, and a note says why it has none.
     talk : `Run`'s ``stream``, ``progress``, ``tell`` and ``in_process``.
 
     Returns
@@ -53,10 +57,14 @@ def evaluate(
     """
     competition = task if isinstance(task, Competition) else Competition.open(task, split, data, workspace)
     run = prepare(competition, model, parameters, seed, limits, **talk)
+    if oof and run.in_process:
+        raise UsageError("Out-of-fold predictions are kept with an entry, and a run in this process leaves none. Choose one of the two.")
+    # a split too small to be dealt anew says so before anything is fitted
+    inners = [competition.within_train(fold=f) for f in range(len(competition.folds))] if oof else []
     name = name or run.model.name
     if not run.in_process:
         enter_controls(competition, run, without=name if run.is_control(competition, name) else "")
-    return _run(competition, run, name, message, record=not run.in_process)
+    return _run(competition, run, name, message, record=not run.in_process, inners=inners)
 
 
 def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None) -> Entry:
@@ -65,7 +73,7 @@ def submit(competition: Competition, path: Path, name: str, message: str = "", t
     scoring.score(competition.metrics[:1], competition.solution, given.prediction)
     enter_controls(competition, Run(competition.plugins.model("prior"), {}, tell=tell))
     with SubmissionFolder(competition, name) as folder:
-        entry, replicates = _score(competition, folder, folder.entry(name, "file"), given.prediction)
+        entry, replicates = measure(competition, folder, folder.entry(name, "file"), given.prediction)
         entry = replace(entry, message=message, notes=given.notes)
         return folder.keep(entry, replicates, {"file": str(path), "file_sha256": given.sha256})
 
@@ -98,10 +106,8 @@ def cross_validate(
             folder.stay()
             raise ModelFailed(error.verdict, f"{error}. Its log: {folder.final / LOG}") from error
         scores, _ = scoring.score(inner.metrics, inner.solution, prediction)
-        oof = pd.DataFrame(
-            prediction, index=inner.data.rows.index[inner.test], columns=list(inner.form.classes) or [inner.form.target_column]
-        )
-        oof.to_csv(folder.path / OUT_OF_FOLD)
+        oof = out_of_fold.frame(inner, prediction)
+        out_of_fold.write(folder.path / OUT_OF_FOLD, [oof])
         folder.stay()
     return CrossValidation(scores, oof, folder.final / OUT_OF_FOLD)
 
@@ -143,7 +149,7 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
                 )
 
 
-def _run(competition: Competition, run: Run, name: str, message: str, record: bool = True) -> Entry:
+def _run(competition: Competition, run: Run, name: str, message: str, record: bool = True, inners: Sequence[Competition] = ()) -> Entry:
     """Fit and predict every fold, then pass what came of it through the submission file."""
     with SubmissionFolder(competition, name, keep=record) as folder:
         entry = replace(
@@ -160,7 +166,7 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
         replicates: Mapping[str, NDArray[Any]] = {}
         try:
             outcomes = run_folds(competition, run, folder.path)
-            entry, replicates = _score(competition, folder, entry, union(competition, outcomes))
+            entry, replicates = measure(competition, folder, entry, union(competition, outcomes))
             folder.write_artifacts(outcomes)
         except ModelFailed as error:
             entry = replace(entry, verdict=error.verdict, reason=str(error))
@@ -177,16 +183,21 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
             )
         if any(o.labels_only for o in outcomes):
             entry = replace(entry, notes=("the model gives labels, no probabilities: written as 1 and 0", *entry.notes))
-        details = {
+        details: dict[str, Any] = {
             "limits": asdict(run.limits),
             "estimator": repr(run.estimator) if run.estimator is not None else run.model.target,
             "versions": outcomes[-1].versions if outcomes else {},
             "folds": [{"fit": o.seconds_fit, "predict": o.seconds_predict, "peak_memory": o.peak_memory} for o in outcomes],
         }
+        if inners and entry.verdict == "ok":
+            try:
+                details["oof_sha256"] = out_of_fold.leave(inners, run, folder.path)
+            except ModelFailed as error:
+                entry = replace(entry, notes=(*entry.notes, f"no out-of-fold predictions: {error}"))
         return folder.keep(entry, replicates, details) if record else entry
 
 
-def _score(
+def measure(
     competition: Competition, folder: SubmissionFolder, entry: Entry, prediction: NDArray[Any]
 ) -> tuple[Entry, Mapping[str, NDArray[Any]]]:
     """The waist: predictions become the submission file, and what is scored is what that file says."""

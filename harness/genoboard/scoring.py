@@ -150,8 +150,13 @@ def interval(value: float, drawn: Vector, groups: int, metric: Metric) -> tuple[
     drawn = drawn[np.isfinite(drawn)]
     if groups < 2 or len(drawn) < REPLICATES // 2:
         return None, None
-    half = t_quantile(0.975, groups - 1) * float(drawn.std(ddof=1)) * math.sqrt(groups / (groups - 1))
+    half = widening(groups) * float(drawn.std(ddof=1))
     return max(metric.low, value - half), min(metric.high, value + half)
+
+
+def widening(groups: int) -> float:
+    """Return how many bootstrap standard errors an interval reaches to each side: t(G-1) * sqrt(G / (G-1))."""
+    return t_quantile(0.975, groups - 1) * math.sqrt(groups / (groups - 1))
 
 
 def over_folds(metric: Metric, solution: Solution, prediction: Vector) -> tuple[float | None, float | None, str]:

@@ -19,6 +19,7 @@ CURVES = "metrics.jsonl"
 RECORD = "run.json"
 ARTIFACTS = "artifacts"
 OUT_OF_FOLD = "oof.csv"
+OUT_OF_FOLD_RUNS = "oof"
 REPLICATES = "replicates.npz"
 
 

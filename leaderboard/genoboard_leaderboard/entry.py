@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from .errors import LeaderboardError
 
-Origin = Literal["run", "file"]
+Origin = Literal["run", "file", "blend"]
 Verdict = Literal["ok", "failed", "timeout", "memory", "crashed", "invalid"]
 CodeState = Literal["released", "editable", "dirty", "unknown"]
 
@@ -77,7 +77,7 @@ class Entry:
     name : the standing's name, chosen by the user or the model's.
     created : UTC, ISO 8601 with microseconds; entries sort by it.
     parameters : the model's parameters, JSON values.
-    seed, threads : of the run; None for a file.
+    seed, threads : of the run; None for a file or a blend.
     submission_sha256 : of ``predictions.csv``; empty where there is none.
     control : the board's own control, not a contestant.
     seconds_fit, seconds_predict : wall seconds, summed over folds.

@@ -1,0 +1,127 @@
+"""Comparison: two standings of one board, resample by resample, so that what both find hard cancels out."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genoboard_leaderboard.entry import Entry
+from genoboard_leaderboard.pairing import Difference, difference
+from genoboard_leaderboard.store import Store
+
+from . import board, scoring
+from .competition import Competition
+from .errors import UndefinedScore, UnknownName, UsageError
+from .metrics import Metric
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared: `label` as it was asked for, and the `entries` behind it, one per seed, with the mean of their scores."""
+
+    label: str
+    entries: tuple[Entry, ...]
+    value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"name": self.label, "entries": [e.id for e in self.entries], "value": self.value, "seeds": len(self.entries)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The `difference` a - b on a metric; `clusters` is how many groups were resampled."""
+
+    metric: Metric
+    a: Side
+    b: Side
+    difference: Difference
+    clusters: int
+
+    @property
+    def better(self) -> Side | None:
+        """The side that is better beyond the 95 % interval, or None where the two cannot be told apart."""
+        if not self.difference.proven:
+            return None
+        return self.a if self.metric.better(self.difference.value, 0.0) else self.b
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "metric": self.metric.name,
+            "direction": self.metric.direction,
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            **vars(self.difference),
+            "better": self.better and self.better.label,
+            "clusters": self.clusters,
+        }
+
+    def sentence(self) -> str:
+        """Return the comparison in a sentence, and the number of seeds where there are several."""
+        d = self.difference
+        interval = f" [{d.low:z.5f}, {d.high:z.5f}]" if d.low is not None else ""
+        if d.low is None:
+            ending = "without an interval, too few of the resamples have a value to tell them apart"
+        elif self.better is None:
+            ending = "the two cannot be told apart"
+        else:
+            ending = f"{self.better.label} is better beyond the 95 % interval"
+        sides = [f"{s.label}: mean over {len(s.entries)} seeds" for s in (self.a, self.b) if len(s.entries) > 1]
+        said = (
+            f"{self.a.label} - {self.b.label} = {d.value:z.5f}{interval} on {self.metric.name}"
+            f" ({'higher' if self.metric.direction == 'max' else 'lower'} is better): {ending}."
+        )
+        return f"{said} ({'; '.join(sides)}.)" if sides else said
+
+
+def paired(competition: Competition, a: str, b: str, metric: str | None = None) -> Comparison:
+    """Compare two standings, each given by its name or an entry's id, on a metric of the task; the primary one by default.
+
+    The interval is difference +- t(G-1) * SD of the paired bootstrap differences * sqrt(G / (G-1)), with G the number of groups that
+    were resampled. A name stands for the latest valid entry's standing: the mean over its seeds. An id stands for that entry alone.
+
+    Raises
+    ------
+    UnknownName, UsageError : where there is no such metric or entry, or the entries were scored by different formulas.
+    UndefinedScore : where one of them has no value of the metric.
+    """
+    known = {m.name: m for m in competition.metrics}
+    if metric is not None and metric not in known:
+        raise UnknownName(f"metric of {competition.task.name}", metric, known)
+    card = known[metric] if metric is not None else competition.metrics[0]
+    first, second = (_side(competition, name, card) for name in (a, b))
+    versions = {score.version for e in (*first.entries, *second.entries) if (score := e.score(card.name))}
+    if len(versions) > 1:
+        raise UsageError(
+            f"{a} and {b} were scored by different versions of {card.name}, which cannot be compared. Enter the older one again."
+        )
+    clusters = int(competition.solution.cluster.max()) + 1
+    found = Difference(first.value - second.value)
+    if clusters > 1:
+        drawn = _replicates(competition, first, card), _replicates(competition, second, card)
+        found = difference(first.value, second.value, *drawn, scoring.widening(clusters))
+    return Comparison(card, first, second, found, clusters)
+
+
+def _replicates(competition: Competition, side: Side, metric: Metric) -> list[NDArray[np.float64]]:
+    """Return the replicates of every seed, or none of them where one is missing."""
+    store = Store(competition.workspace.database)
+    found = [store.replicates(e.id, metric.name) for e in side.entries]
+    return [r for r in found if r is not None] if all(r is not None for r in found) else []
+
+
+def _side(competition: Competition, name: str, metric: Metric) -> Side:
+    found = board.named(competition, name)
+    latest = found[-1]
+    # as on the board: of each seed its latest entry
+    by_seed = {e.seed: e for e in found if e.standing == latest.standing}
+    scored = [(e, s.value) for e in by_seed.values() if (s := e.score(metric.name)) and s.value is not None]
+    if not scored:
+        score = latest.score(metric.name)
+        raise UndefinedScore(f"{name} has no {metric.name}: {score.reason if score else 'it was entered before the task had this metric'}.")
+    return Side(name, tuple(e for e, _ in scored), statistics.fmean(value for _, value in scored))
