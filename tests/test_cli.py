@@ -23,9 +23,10 @@ import click
 import pandas as pd
 import pytest
 
-from genoboard import cli
-from genoboard.cli import DURATION, MEMORY
+from genoboard import cli, options
+from genoboard.commands import describe
 from genoboard.model import parse_setting
+from genoboard.options import DURATION, MEMORY
 
 PEBBLES = Path(__file__).parent / "pebbles"
 START = "import sys; sys.argv[0] = 'genoboard'; from genoboard.cli import main; main()"
@@ -258,7 +259,7 @@ def test_ctrl_c_prints_stopped_and_leaves_no_entry_and_no_child(workspace: Path,
         (DURATION, "2h", 7200), (DURATION, "90m", 5400), (DURATION, "7200", 7200), (DURATION, "90 min", 5400), (DURATION, "1.5h", 5400), (DURATION, "30s", 30), (DURATION, "1d", 86400),
     ],
 )  # fmt: skip
-def test_sizes_and_durations_are_understood(kind: cli.Quantity, text: str, value: int) -> None:
+def test_sizes_and_durations_are_understood(kind: options.Quantity, text: str, value: int) -> None:
     assert kind.convert(text, None, None) == value
 
 
@@ -879,7 +880,7 @@ def test_choices_that_are_damaged_are_answered_with_the_mend(genoboard: Callable
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["genoboard", "list"])
-    monkeypatch.setattr(cli, "_plugins", lambda: 1 / 0)
+    monkeypatch.setattr(describe, "installed", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 
