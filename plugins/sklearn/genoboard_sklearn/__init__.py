@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from genoboard import ModelSpec, hookimpl
 
 MODELS = "genoboard_sklearn.models:"
+TEXT = "genoboard_sklearn.text:"
 
 
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
-    """Return one card per function in `models`."""
+    """Return one card per function in `models`, and per class in `text`."""
     forest = {"min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.05, "top": 1000}
     return [
         ModelSpec(
@@ -81,5 +82,21 @@ def register_models() -> Iterable[ModelSpec]:
             MODELS + "soft_vote",
             "mean probability of logistic-regression, svm and hist-gradient-boosting",
             {"weights": None},
+        ),
+        ModelSpec(
+            "variant-features",
+            TEXT + "VariantFeatures",
+            "multinomial logistic regression on what gene and name say of a variant, calibrated on grouped inner folds",
+            {"C": (0.1, 0.3, 1.0), "balance": 0.0, "folds": 4},
+            kinds=("text",),
+            columns=("gene", "variation"),
+        ),
+        ModelSpec(
+            "tfidf-logistic",
+            TEXT + "TfidfLogistic",
+            "multinomial logistic regression on tf-idf of variant-centred windows and on variant features, calibrated on grouped inner folds",
+            {"words": 300, "mask_gene": False, "C": (5.0, 15.0, 50.0), "balance": 1.0, "axes": 800, "variant_weight": 0.17, "folds": 4},
+            kinds=("text",),
+            columns=("gene", "variation", "text"),
         ),
     ]

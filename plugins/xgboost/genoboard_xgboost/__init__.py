@@ -1,4 +1,4 @@
-"""genoboard-xgboost: the card of its model; XGBoost itself is imported when the model is run."""
+"""genoboard-xgboost: the cards of its models; XGBoost itself is imported when one is run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genoboard import ModelSpec, hookimpl
 
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
-    """Return the card of ``xgboost``."""
+    """Return the cards of ``xgboost`` and ``xgboost-text``."""
     return [
         ModelSpec(
             "xgboost",
@@ -26,5 +26,26 @@ def register_models() -> Iterable[ModelSpec]:
                 "max_bin": 64,
                 "top": 2000,
             },
-        )
+        ),
+        ModelSpec(
+            "xgboost-text",
+            "genoboard_xgboost.text:XGBoostText",
+            "trees of XGBoost on a variant's name, the classes of its gene and neighbours, and the words around it",
+            {
+                "n_estimators": 600,
+                "learning_rate": 0.06,
+                "max_depth": 4,
+                "min_child_weight": 3.0,
+                "subsample": 0.7,
+                "colsample_bytree": 0.4,
+                "reg_lambda": 1.0,
+                "inner": 4,
+                "words": 300,
+                "components": 100,
+                "alpha": 1.0,
+            },
+            kinds=("text",),
+            targets=("multiclass",),
+            columns=("gene", "variation"),
+        ),
     ]
