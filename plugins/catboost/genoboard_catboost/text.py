@@ -27,6 +27,7 @@ PATIENCE = 40
 BOUNDS = ((-2.0, 1.0), (-7.0, 2.0))
 # what stops the protein early, by whatever name
 STOPS = ("nonsense", "frameshift", "truncation")
+SHARES = ["Buckets:Prior=0.1"]
 PROSE = "window"
 # two words that every row has: CatBoost refuses a dictionary without terms
 EVERY = "the variant"
@@ -174,7 +175,10 @@ class CatBoostText(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             depth=self.depth,
             l2_leaf_reg=self.l2_leaf_reg,
             random_seed=self.random_state,
+            # one share per class: half the time of CatBoost's default, and less loss
+            simple_ctr=SHARES,
             # combinations that matter are columns already; CatBoost's own cost many times the time
+            combinations_ctr=SHARES,
             max_ctr_complexity=1,
             thread_count=self.n_jobs,
             allow_writing_files=False,
