@@ -24,7 +24,7 @@ from .sandbox import Job, Outcome
 from .task import Task, Tell
 from .workspace import Workspace
 
-HEAVY = ("numpy", "pandas", "sklearn", "torch", "xgboost", "catboost", "transformers")
+HEAVY = ("numpy", "pandas", "sklearn", "torch", "xgboost", "catboost", "transformers", "gensim")
 SECONDS = 600.0
 
 

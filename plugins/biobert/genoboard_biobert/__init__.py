@@ -20,7 +20,7 @@ def register_models() -> Iterable[ModelSpec]:
             "biobert-frozen",
             "genoboard_biobert.frozen:Frozen",
             "a pretrained encoder's embeddings of windows of text, words beside them, and a calibrated logistic regression",
-            {**READING, "windows": 2, "layers": 1, "lexical": True, "C": None},
+            {**READING, "windows": 2, "layers": 2, "lexical": True, "C": None},
             **likewise,
         ),
         ModelSpec(

@@ -21,7 +21,7 @@ from .texts import windows
 
 # the share of meaning beside wording: how far words go depends on what a split keeps apart
 SHARES = (1 / 2, 2 / 3)
-STRENGTHS = (2.0, 6.0, 20.0)
+STRENGTHS = (2.0, 6.0)
 
 
 class Frozen(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -47,7 +47,7 @@ class Frozen(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         dtype: str = "auto",
         tokens: int = 256,
         windows: int = 2,
-        layers: int = 1,
+        layers: int = 2,
         lexical: bool = True,
         C: float | None = None,
         random_state: int = 0,

@@ -21,6 +21,9 @@ Floats = NDArray[np.float32]
 FOLDS = 5
 # a feature of each row's own: what makes the products of float32 rows, some of them equal, safe to factorise
 OWN = np.float32(3e-3)
+# what any two rows share: an intercept that is penalised like every other weight, since classes are not as frequent among groups to
+# come as among those seen
+SHARED = np.float32(0.05)
 # a class that no training row of a fold had
 NEVER = -50.0
 
@@ -33,8 +36,8 @@ class Choice:
     C: float
 
     def mixed(self, kinds: Sequence[Floats]) -> Floats:
-        """Return the kinds' weighted mean."""
-        total = np.zeros_like(kinds[0])
+        """Return the kinds' weighted mean, and what all rows share."""
+        total = np.full_like(kinds[0], SHARED)
         for share, kind in zip(self.shares, kinds, strict=True):
             total += np.float32(share) * kind
         return total
@@ -112,7 +115,7 @@ def _regression(rows: Floats, code: NDArray[np.int64], C: float) -> Any:
     """Return a fitted logistic regression; of one class, what scikit-learn has for it."""
     if code.min() == code.max():
         return DummyClassifier().fit(rows, code)
-    return LogisticRegression(C=C, max_iter=2000, tol=1e-3).fit(rows, code)
+    return LogisticRegression(C=C, fit_intercept=False, max_iter=5000).fit(rows, code)
 
 
 def _logits(model: Any, rows: Floats, k: int) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +23,6 @@ TP53 EGFR KRAS GENE V600E R175H L858R"""
 def _one_thread() -> None:
     # tests share the machine with others: threads that wait for one another take many times as long
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    folder = Path(os.environ.get("GENOBOARD_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-    if not folder.is_dir():
-        what = f"real data are not at {folder}; set GENOBOARD_TEST_DATA"
-        if os.environ.get("GENOBOARD_REQUIRE_ALL") == "1":
-            pytest.fail(what)
-        pytest.skip(what)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def test_biobert_s_vocabulary_keeps_capitals_though_nothing_beside_it_says_so(
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "pytorch_model.bin", "vocab.txt"]
     tokenizer = find(str(folder)).tokenizer()
     assert tokenizer.tokenize(SAID) == ["BR", "##AF", "V", "##60", "##0", "##E", "Ki", "##nas", "##e"]
-    assert state(folder).shape == (1, 32)
+    assert state(folder).shape == (1, 1, 32)
 
 
 def test_a_vocabulary_without_capitals_is_read_in_lower_case(tmp_path: Path, make_checkpoint: Make) -> None:

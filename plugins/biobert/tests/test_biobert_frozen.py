@@ -19,7 +19,7 @@ from genoboard_biobert.checkpoint import find
 from genoboard_biobert.encoder import Encoder
 from genoboard_biobert.folds import inner
 from genoboard_biobert.frozen import Frozen
-from genoboard_biobert.head import CalibratedSoftmax, Choice
+from genoboard_biobert.head import SHARED, CalibratedSoftmax, Choice
 
 Cohort = tuple[pd.DataFrame, np.ndarray, np.ndarray]
 TEXTS = [" ".join(["the patients with BRAF mutations respond to therapy"] * n) + f" in cells {n}." for n in (1, 9, 2, 7, 1, 3, 12, 5)]
@@ -141,7 +141,8 @@ def test_the_head_is_the_logistic_regression_on_the_features_themselves() -> Non
     K, code, rows = products()
     head = CalibratedSoftmax(ONE).fit([K[:90, :90]], code[:90])
     head.temperature_ = 1.0
-    plain = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(rows[:90], code[:90])
+    rows = np.column_stack([rows, np.full(len(rows), np.sqrt(SHARED))])
+    plain = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000, fit_intercept=False).fit(rows[:90], code[:90])
     np.testing.assert_allclose(head.predict_proba([K[90:, :90]]), plain.predict_proba(rows[90:]), atol=0.02)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -168,17 +167,6 @@ def test_tempering_is_found_where_scores_are_too_sure() -> None:
     temper = fit_temper(4 * raw, y, prior)
     assert abs(temper[0] - 0.25) < 0.05
     assert log_loss(tempered(4 * raw, prior, temper), y) < log_loss(tempered(4 * raw, prior, (1.0, 0.0)), y)
-
-
-@pytest.fixture
-def real_data() -> Path:
-    folder = Path(os.environ.get("GENOBOARD_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-    if not folder.is_dir():
-        what = f"real data are not at {folder}; set GENOBOARD_TEST_DATA"
-        if os.environ.get("GENOBOARD_REQUIRE_ALL") == "1":
-            pytest.fail(f"GENOBOARD_REQUIRE_ALL=1, but {what}")
-        pytest.skip(what)
-    return folder
 
 
 @pytest.mark.slow

@@ -46,15 +46,6 @@ CLASSES = ("Sensitivity/Response", "Resistance", "Uncertain Significance", "Poor
 Cohort = tuple[pd.DataFrame, NDArray[np.int64]]
 
 
-def find_real_data() -> Path:
-    """Where the real data lie; skip where they do not, or fail under GENOBOARD_REQUIRE_ALL=1, as the harness's own tests do."""
-    folder = Path(os.environ.get("GENOBOARD_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-    if not folder.is_dir():
-        said = f"real data are not at {folder}; set GENOBOARD_TEST_DATA"
-        (pytest.fail if os.environ.get("GENOBOARD_REQUIRE_ALL") == "1" else pytest.skip)(said)
-    return folder
-
-
 def cohort(sizes: tuple[int, ...] = (30, 30, 30), genes: int = 12, seed: int = 0) -> Cohort:
     """Return rows whose text, and in part whose gene, tells the class; some texts are shared, one is empty."""
     rng = np.random.default_rng(seed)
@@ -370,8 +361,8 @@ def test_parameters_may_come_as_json_lists() -> None:
     assert_probabilities(model.fit(X, y).predict_proba(X), 90, 3)
 
 
-def test_the_official_texts_are_read_once_each() -> None:
-    with (find_real_data() / "variant-class" / "msk" / "training_text_first_9_rows").open(encoding="utf-8") as file:
+def test_the_official_texts_are_read_once_each(real_data: Path) -> None:
+    with (real_data / "variant-class" / "msk" / "training_text_first_9_rows").open(encoding="utf-8") as file:
         texts = pd.Series([line.partition("||")[2] for line in file if "||" in line])
     fitted = vectors(passes=2).fit(texts)
     found = fitted.transform(texts)
@@ -381,9 +372,9 @@ def test_the_official_texts_are_read_once_each() -> None:
 
 
 @pytest.fixture(scope="module")
-def civic() -> Cohort:
+def civic(real_data: Path) -> Cohort:
     """2,000 evidence items of the six classes, in random order, and their codes."""
-    place = find_real_data() / "variant-class" / "civic" / "01-Aug-2021-ClinicalEvidenceSummaries.tsv.gz"
+    place = real_data / "variant-class" / "civic" / "01-Aug-2021-ClinicalEvidenceSummaries.tsv.gz"
     items = pd.read_csv(place, sep="\t", quoting=3, dtype="str", keep_default_na=False)
     rows = items[items["clinical_significance"].isin(CLASSES)].sample(2000, random_state=0)
     X = rows.rename(columns={"variant": "variation", "evidence_statement": "text"})[["gene", "variation", "text"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -247,15 +246,6 @@ def test_an_overconfident_design_is_cooled_towards_the_prior() -> None:
     assert log_loss(model.predict_proba(rng.normal(size=(300, 200))), np.arange(300) % 3) < 1.2
 
 
-@pytest.fixture(scope="module")
-def real_data() -> Path:
-    folder = Path(os.environ.get("GENOBOARD_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-    if not folder.is_dir():
-        absent = pytest.fail if os.environ.get("GENOBOARD_REQUIRE_ALL") == "1" else pytest.skip
-        absent(f"real data are not at {folder}; set GENOBOARD_TEST_DATA")
-    return folder / "variant-class"
-
-
 def out_of_fold(card: ModelSpec, X: pd.DataFrame, y: NDArray[np.int64], groups: NDArray[np.int64], folds: int = 5) -> float:
     probability = np.zeros((len(y), y.max() + 1))
     for train, test in GroupKFold(folds, shuffle=True, random_state=0).split(X, groups=groups):
@@ -266,7 +256,7 @@ def out_of_fold(card: ModelSpec, X: pd.DataFrame, y: NDArray[np.int64], groups: 
 
 @pytest.fixture(scope="module")
 def msk(real_data: Path) -> pd.DataFrame:
-    return pd.read_csv(real_data / "msk" / "training_variants").rename(columns={"Gene": "gene", "Variation": "variation"})
+    return pd.read_csv(real_data / "variant-class" / "msk" / "training_variants").rename(columns={"Gene": "gene", "Variation": "variation"})
 
 
 @pytest.mark.slow
@@ -277,8 +267,12 @@ def test_on_kaggles_variants_it_beats_gene_type_and_residues(msk: pd.DataFrame, 
 
 
 def test_on_stage_one_it_beats_the_gene_alone(msk: pd.DataFrame, real_data: Path) -> None:
-    asked = pd.read_csv(real_data / "msk" / "test_variants").set_index("ID").rename(columns={"Gene": "gene", "Variation": "variation"})
-    truth = pd.read_csv(real_data / "msk" / "stage1_solution_filtered.csv").set_index("ID")
+    asked = (
+        pd.read_csv(real_data / "variant-class" / "msk" / "test_variants")
+        .set_index("ID")
+        .rename(columns={"Gene": "gene", "Variation": "variation"})
+    )
+    truth = pd.read_csv(real_data / "variant-class" / "msk" / "stage1_solution_filtered.csv").set_index("ID")
     model = build(CARDS["variant-features"], C=1.0, folds=2).fit(msk, msk["Class"].to_numpy() - 1)
     assert log_loss(model.predict_proba(asked.loc[truth.index]), truth.to_numpy().argmax(axis=1)) < 0.97
 
@@ -289,7 +283,9 @@ def test_on_stage_one_it_beats_the_gene_alone(msk: pd.DataFrame, real_data: Path
     [("tfidf-logistic", "citation_id", 0.47), ("tfidf-logistic", "gene", 0.90), ("variant-features", "citation_id", 0.88), ("variant-features", "gene", 1.70)],
 )  # fmt: skip
 def test_on_civic_it_beats_what_plain_models_reach(real_data: Path, name: str, by: str, least: float) -> None:
-    rows = pd.read_csv(real_data / "civic" / "01-Aug-2021-ClinicalEvidenceSummaries.tsv.gz", sep="\t", quoting=3, dtype="str")
+    rows = pd.read_csv(
+        real_data / "variant-class" / "civic" / "01-Aug-2021-ClinicalEvidenceSummaries.tsv.gz", sep="\t", quoting=3, dtype="str"
+    )
     rows = rows.rename(columns={"variant": "variation", "evidence_statement": "text"})
     rows = rows.drop_duplicates(["gene", "variation", "text", "clinical_significance"]).dropna(subset=["clinical_significance"])
     rows = rows[rows.groupby("clinical_significance")["gene"].transform("size") > 100]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +17,6 @@ from genoboard_sklearn.variants import KINDS, describe, parse
 
 residues = st.sampled_from(LETTERS)
 codons = st.integers(1, 35_000)
-
-
-@pytest.fixture(scope="module")
-def real_data() -> Path:
-    folder = Path(os.environ.get("GENOBOARD_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-    if not folder.is_dir():
-        absent = pytest.fail if os.environ.get("GENOBOARD_REQUIRE_ALL") == "1" else pytest.skip
-        absent(f"real data are not at {folder}; set GENOBOARD_TEST_DATA")
-    return folder
 
 
 def frame(*pairs: tuple[str, str]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parent
 REQUIRE_ALL = os.environ.get("GENOBOARD_REQUIRE_ALL") == "1"
 
 
@@ -20,6 +20,7 @@ def absent(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
+    """Return the folder of real data; skip where there is none."""
     folder = Path(os.environ.get("GENOBOARD_TEST_DATA", REPO.parent / "shared" / "data"))
     if not folder.is_dir():
         absent(f"real data are not at {folder}; set GENOBOARD_TEST_DATA")
