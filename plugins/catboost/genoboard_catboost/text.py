@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from catboost import CatBoostClassifier, Pool
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GroupKFold
 
+from genoboard_sklearn.temper import fit_temper, tempered
 from genoboard_sklearn.variants import describe
 from genoboard_sklearn.windows import masked, windows
 
@@ -23,8 +22,6 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 PATIENCE = 40
-# of the logarithm of the factor and the logit of the prior's share: inner folds without an error do not make a model sure of everything
-BOUNDS = ((-2.0, 1.0), (-7.0, 2.0))
 # what stops the protein early, by whatever name
 STOPS = ("nonsense", "frameshift", "truncation")
 SHARES = ["Buckets:Prior=0.1"]
@@ -194,21 +191,3 @@ class CatBoostText(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _raw(self, model: CatBoostClassifier, rows: pd.DataFrame, trees: int = 0) -> Floats:
         scores = model.predict(self._pool(rows), prediction_type="RawFormulaVal", ntree_end=trees, thread_count=self.n_jobs)
         return np.asarray(scores, dtype=np.float64)
-
-
-def tempered(raw: Floats, prior: Floats, temper: tuple[float, float]) -> Floats:
-    """Return the probabilities (n, k) of `raw` scores, flattened by a factor, with a share of the prior."""
-    factor, share = temper
-    probability: Floats = (1 - share) * softmax(factor * raw, axis=1) + share * prior
-    return probability
-
-
-def fit_temper(raw: Floats, y: Codes, prior: Floats) -> tuple[float, float]:
-    """Return the factor and the prior's share under which the log loss of `raw` scores (n, k) is least."""
-
-    def loss(at: Floats) -> float:
-        probability = tempered(raw, prior, (float(np.exp(at[0])), float(expit(at[1]))))
-        return float(-np.log(np.maximum(probability[np.arange(len(y)), y], 1e-15)).mean())
-
-    factor, share = minimize(loss, [0.0, -4.0], method="Nelder-Mead", bounds=BOUNDS).x
-    return float(np.exp(factor)), float(expit(share))

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
-from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
+from genoboard_sklearn.temper import fit_temper, tempered
 from genoboard_sklearn.variants import describe
 
 from .prose import Prose
@@ -28,8 +27,6 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 PATIENCE = 40
-# of the logarithm of the factor and the logit of the prior's share: inner folds without an error do not make a model sure of everything
-BOUNDS = ((-2.0, 1.0), (-7.0, 2.0))
 # into how many parts rows are dealt, so that what labels tell of a row comes from the others
 PARTS = 6
 FEW = 3
@@ -256,21 +253,3 @@ def parts(groups: Codes, most: int) -> list[tuple[NDArray[np.intp], NDArray[np.i
     count = len(np.unique(groups))
     kept = groups if count > 1 else np.arange(len(groups))
     return list(GroupKFold(min(most, count if count > 1 else len(groups))).split(kept, groups=kept))
-
-
-def tempered(raw: Floats, prior: Floats, temper: tuple[float, float]) -> Floats:
-    """Return the probabilities (n, k) of `raw` scores, flattened by a factor, with a share of the prior."""
-    factor, share = temper
-    probability: Floats = (1 - share) * softmax(factor * raw, axis=1) + share * prior
-    return probability
-
-
-def fit_temper(raw: Floats, y: Codes, prior: Floats) -> tuple[float, float]:
-    """Return the factor and the prior's share under which the log loss of `raw` scores (n, k) is least."""
-
-    def loss(at: Floats) -> float:
-        probability = tempered(raw, prior, (float(np.exp(at[0])), float(expit(at[1]))))
-        return float(-np.log(np.maximum(probability[np.arange(len(y)), y], 1e-15)).mean())
-
-    factor, share = minimize(loss, [0.0, -4.0], method="Nelder-Mead", bounds=BOUNDS).x
-    return float(np.exp(factor)), float(expit(share))

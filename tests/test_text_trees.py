@@ -1,10 +1,13 @@
-"""catboost-text: what its card promises, what it makes of genes and words, and the rows that break careless code."""
+"""xgboost-text and catboost-text: what their cards promise, what they make of genes and words, and the rows that break careless code."""
 
 from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from genoboard import RunContext
-from genoboard_catboost import register_models
-from genoboard_catboost.text import CatBoostText, fit_temper, tempered
+from genoboard.plugins import load_plugins
+from genoboard_catboost.text import CatBoostText
+from genoboard_xgboost.text import XGBoostText
 
 Rows = tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64]]
 Floats = NDArray[np.float64]
@@ -21,7 +25,17 @@ Floats = NDArray[np.float64]
 GENES = ("BRAF", "TP53", "PTEN", "EGFR", "KRAS", "CBL", "MET", "ALK")
 TELLING = ("activates the pathway", "abolishes the activity", "leaves growth unchanged")
 
-QUICK = {"iterations": 30, "inner": 2}
+CARDS = load_plugins().models
+MODELS = {
+    "xgboost-text": partial(XGBoostText, n_estimators=30, inner=2, components=20),
+    "catboost-text": partial(CatBoostText, iterations=30, inner=2),
+}
+
+
+@pytest.fixture(params=MODELS)
+def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """One model's class, made quick."""
+    return MODELS[request.param]
 
 
 def rows(n: int = 160, told_by: str = "gene", k: int = 3, seed: int = 0) -> Rows:
@@ -54,129 +68,106 @@ def assert_probabilities(probability: Floats, n: int, k: int) -> None:
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-6)
 
 
-def test_the_card_shows_every_parameter_with_its_default() -> None:
-    card = next(c for c in register_models() if c.name == "catboost-text")
+@pytest.mark.parametrize("name", MODELS)
+def test_the_card_shows_every_parameter_with_its_default(name: str) -> None:
+    card = CARDS[name]
     given_by_the_run = {"random_state", "n_jobs"}
-    signature = inspect.signature(CatBoostText)
+    signature = inspect.signature(MODELS[name].func)
     assert dict(card.parameters) == {k: v.default for k, v in signature.parameters.items() if k not in given_by_the_run}
     assert (card.kinds, card.columns) == (("text",), ("gene", "variation"))
 
 
 @pytest.mark.parametrize("told_by", ["gene", "kind", "text"])
-def test_it_learns_what_tells_the_class(told_by: str) -> None:
+def test_it_learns_what_tells_the_class(make: Callable[..., Any], told_by: str) -> None:
     X, y, _ = rows(240, told_by)
-    model = CatBoostText(**QUICK).fit(X[:160], y[:160])
+    model = make().fit(X[:160], y[:160])
     probability = model.predict_proba(X[160:])
     assert_probabilities(probability, 80, 3)
     assert (model.predict(X[160:]) == y[160:]).mean() > 0.85
     assert log_loss(probability, y[160:]) < 0.7 * prior_loss(y[:160], y[160:])
 
 
-def test_it_does_without_a_text() -> None:
+def test_it_does_without_a_text(make: Callable[..., Any]) -> None:
     X, y, _ = rows(240, "kind")
     X = X[["gene", "variation"]]
-    model = CatBoostText(**QUICK).fit(X[:160], y[:160])
+    model = make().fit(X[:160], y[:160])
     assert (model.predict(X[160:]) == y[160:]).mean() > 0.85
 
 
-def test_where_genes_are_always_new_it_does_not_lean_on_them() -> None:
+def test_where_genes_are_always_new_it_does_not_lean_on_them(make: Callable[..., Any]) -> None:
     X, y, gene = rows(300, "gene")
     known, new = gene < 5, gene >= 5
     X = X[["gene", "variation"]]
-    grouped = CatBoostText(**QUICK).fit(X[known], y[known], groups=gene[known]).predict_proba(X[new])
-    by_row = CatBoostText(**QUICK).fit(X[known], y[known], groups=np.arange(known.sum())).predict_proba(X[new])
+    grouped = make().fit(X[known], y[known], groups=gene[known]).predict_proba(X[new])
+    by_row = make().fit(X[known], y[known], groups=np.arange(known.sum())).predict_proba(X[new])
     assert log_loss(grouped, y[new]) < log_loss(by_row, y[new])
     assert log_loss(grouped, y[new]) < 1.1 * prior_loss(y[known], y[new])
 
 
-def test_an_unseen_gene_changes_nothing_where_genes_are_always_new() -> None:
+def test_an_unseen_gene_changes_nothing_where_genes_are_always_new(make: Callable[..., Any]) -> None:
     X, y, gene = rows(200, "kind")
     X["text"] = ""
-    model = CatBoostText(**QUICK).fit(X, y, groups=gene)
+    model = make().fit(X, y, groups=gene)
     other, another = (model.predict_proba(X.assign(gene=name)) for name in ("ZZZ9", "QQQ9"))
     np.testing.assert_array_equal(other, another)
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_another_model() -> None:
+def test_the_same_seed_gives_the_same_bits_and_another_seed_another_model(make: Callable[..., Any]) -> None:
     X, y, gene = rows(told_by="text")
-    one, two, other = (CatBoostText(**QUICK, random_state=s).fit(X, y, groups=gene).predict_proba(X) for s in (1, 1, 2))
+    one, two, other = (make(random_state=s).fit(X, y, groups=gene).predict_proba(X) for s in (1, 1, 2))
     assert one.tobytes() == two.tobytes()
     assert (one != other).any()
 
 
-def test_a_row_asked_alone_gets_the_same_answer() -> None:
+def test_a_row_asked_alone_gets_the_same_answer(make: Callable[..., Any]) -> None:
     X, y, _ = rows(told_by="text")
-    model = CatBoostText(**QUICK).fit(X, y)
+    model = make().fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X.iloc[[7]]), model.predict_proba(X)[[7]], rtol=1e-5)
 
 
-def test_a_class_with_one_row_and_two_groups_are_enough() -> None:
+def test_a_class_with_one_row_and_two_groups_are_enough(make: Callable[..., Any]) -> None:
     X, y, gene = rows(60)
     y[y == 2] = 1
     y[5] = 2
-    assert_probabilities(CatBoostText(**QUICK).fit(X, y, groups=(gene > 3).astype(np.int64)).predict_proba(X), 60, 3)
+    assert_probabilities(make().fit(X, y, groups=(gene > 3).astype(np.int64)).predict_proba(X), 60, 3)
 
 
 @pytest.mark.parametrize("groups", [np.zeros(40, dtype=np.int64), None], ids=["one group", "none told"])
-def test_without_groups_to_keep_apart_single_rows_are_dealt(groups: NDArray[np.int64] | None) -> None:
+def test_without_groups_to_keep_apart_single_rows_are_dealt(make: Callable[..., Any], groups: NDArray[np.int64] | None) -> None:
     X, y, _ = rows(40, k=2)
-    assert_probabilities(CatBoostText(**QUICK).fit(X, y, groups=groups).predict_proba(X), 40, 2)
+    assert_probabilities(make().fit(X, y, groups=groups).predict_proba(X), 40, 2)
 
 
-def test_empty_fields_are_no_harm() -> None:
+def test_empty_fields_are_no_harm(make: Callable[..., Any]) -> None:
     X, y, _ = rows(60)
     X.iloc[:9, 2] = ""
     X.iloc[3, 0], X.iloc[4, 1] = "", ""
-    model = CatBoostText(**QUICK).fit(X, y)
+    model = make().fit(X, y)
     assert_probabilities(model.predict_proba(X), 60, 3)
     assert_probabilities(model.predict_proba(X.assign(text="", gene="", variation="")), 60, 3)
 
 
-def test_a_dataset_without_a_word_still_fits() -> None:
+def test_a_dataset_without_a_word_still_fits(make: Callable[..., Any]) -> None:
     X, y, _ = rows(60)
     X["text"], X["variation"] = "", ""
-    assert_probabilities(CatBoostText(**QUICK).fit(X, y).predict_proba(X), 60, 3)
+    assert_probabilities(make().fit(X, y).predict_proba(X), 60, 3)
 
 
-def test_the_run_is_told_the_losses_of_every_tenth_round(tmp_path: Path) -> None:
+def test_the_run_is_told_the_losses_of_every_tenth_round(make: Callable[..., Any], tmp_path: Path) -> None:
     X, y, _ = rows(told_by="kind")
     run = RunContext(tmp_path, seed=0, device="cpu", n_jobs=1, classes=("gain", "loss", "neutral"))
-    model = CatBoostText(**QUICK).fit(X, y, run=run)
+    model = make().fit(X, y, run=run)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(0, model.n_trees_, 10))
+    assert [line["step"] for line in lines] == list(range(0, getattr(model, "n_rounds_", 0) or model.n_trees_, 10))
     assert lines[0]["train_log_loss"] > lines[-1]["train_log_loss"] > 0
     assert lines[0]["validation_log_loss"] > lines[-1]["validation_log_loss"] > 0
-    assert model.predict_proba(X).tobytes() == CatBoostText(**QUICK).fit(X, y).predict_proba(X).tobytes()
+    assert model.predict_proba(X).tobytes() == make().fit(X, y).predict_proba(X).tobytes()
 
 
-def test_importances_name_what_tells_the_class() -> None:
+def test_importances_name_what_tells_the_class(make: Callable[..., Any]) -> None:
     X, y, _ = rows(240, "kind")
-    table = CatBoostText(**QUICK).fit(X, y).artifacts()["importances"]
+    table = make().fit(X, y).artifacts()["importances"]
     assert table.columns.tolist() == ["feature", "importance"]
     assert table["importance"].is_monotonic_decreasing
     assert table["feature"].is_unique
     assert table["importance"][:10].sum() > 0.8 * table["importance"].sum()
-
-
-def test_tempering_is_found_where_scores_are_too_sure() -> None:
-    rng = np.random.default_rng(0)
-    raw = rng.normal(size=(2000, 3))
-    chance = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
-    y = np.array([rng.choice(3, p=p) for p in chance], dtype=np.int64)
-    prior = np.bincount(y) / len(y)
-    temper = fit_temper(4 * raw, y, prior)
-    assert abs(temper[0] - 0.25) < 0.05
-    assert log_loss(tempered(4 * raw, prior, temper), y) < log_loss(tempered(4 * raw, prior, (1.0, 0.0)), y)
-
-
-@pytest.mark.slow
-def test_on_msk_without_text_it_beats_gene_only_by_far(real_data: Path) -> None:
-    read = {"dtype": "str", "keep_default_na": False}
-    table = pd.read_csv(real_data / "variant-class" / "msk" / "training_variants", **read)
-    asked = pd.read_csv(real_data / "variant-class" / "msk" / "test_variants", **read).set_index("ID")
-    solution = pd.read_csv(real_data / "variant-class" / "msk" / "stage1_solution_filtered.csv", index_col="ID")
-    asked = asked.loc[solution.index.astype(str)].set_axis(["gene", "variation"], axis=1)
-    X = table[["Gene", "Variation"]].set_axis(["gene", "variation"], axis=1)
-    model = CatBoostText().fit(X, table["Class"].astype(int).to_numpy() - 1)
-    # gene only: 1.10
-    assert log_loss(model.predict_proba(asked), solution.to_numpy().argmax(axis=1)) < 1.0
