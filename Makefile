@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-slow check bench clean
+.PHONY: help setup demo demo-text test test-slow check bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,6 +27,11 @@ demo: $(STAMP) ## run a competition of several models on the demo cohort and pri
 	$(BIN)/genoboard run brain-region logistic-regression random-forest extra-trees knn xgboost
 	@echo
 	$(BIN)/genoboard leaderboard brain-region
+
+demo-text: $(STAMP) ## the same with models that read, on generated cancer variants
+	$(BIN)/genoboard run variant-class variant-features tfidf-logistic xgboost-text
+	@echo
+	$(BIN)/genoboard leaderboard variant-class
 
 test: $(STAMP) ## every test that is not slow
 	$(BIN)/pytest -m "not slow"

@@ -77,3 +77,27 @@ def test_every_face_name_exists() -> None:
 
     for name in genoboard.__all__:
         assert getattr(genoboard, name) is not None
+
+
+def test_the_task_of_the_readme_works_as_it_stands(tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genoboard import data
+    from genoboard.competition import Competition
+    from genoboard.evaluation import evaluate
+    from genoboard.plugins import load_plugins
+
+    card, reader = code_blocks(README[README.index("## Your own task") :], "python")[:2]
+    package, told = tmp_path / "genoboard_mine", tmp_path / "genoboard_mine-0.1.dist-info"
+    package.mkdir()
+    told.mkdir()
+    (package / "__init__.py").write_text(card)
+    (package / "reader.py").write_text(reader)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: genoboard-mine\nVersion: 0.1\n")
+    (told / "entry_points.txt").write_text("[genoboard]\nmine = genoboard_mine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = load_plugins()
+    data.ingest(plugins.tasks["my-significance"], real_data / "variant-class" / "civic" / "01-Aug-2021-ClinicalEvidenceSummaries.tsv.gz")
+    competition = Competition.open("my-significance", workspace=tmp_path, plugins=plugins)
+    entry = evaluate(competition, "gene-only")
+    assert entry.verdict == "ok"
+    assert competition.split.name == "citation"
+    assert entry.score("multiclass-log-loss").value < 1.2  # type: ignore[union-attr]
