@@ -25,7 +25,7 @@ RELEASE = "01-Aug-2021-ClinicalEvidenceSummaries.tsv.gz"
 # what the two plain models and their mean are known to lose on these folds, as (tf-idf, MiniLM, mean)
 KNOWN = {"citation-cv5": (0.504, 0.552, 0.462), "gene-cv5": (1.016, 0.922, 0.843)}
 # by how much a first-party entry is below that mean, at the least
-MARGIN = {"citation-cv5": 0.02, "gene-cv5": 0.0}
+MARGIN = {"citation-cv5": 0.02, "gene-cv5": 0.03}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_first_party_entry_loses_less_than_the_plain_blend_on_the_same_folds(
     print(split, reference, loss(entry), paired)
     assert loss(entry) < reference["plain-blend"] - MARGIN[split]
     if split == "citation-cv5":
-        assert paired.high < 0, "better beyond the paired interval"
+        assert paired.difference.high < 0, "better beyond the paired interval"
 
 
 @pytest.mark.slow
