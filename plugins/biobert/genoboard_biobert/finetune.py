@@ -12,10 +12,10 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from genoboard import ModelFailed, RunContext
+from genoboard_sklearn.folds import inner
 
 from . import CHECKPOINT
 from . import checkpoint as checkpoints
-from .folds import inner
 from .network import Classifier, precision
 from .texts import windows
 from .training import Recipe, Trainer, deterministic

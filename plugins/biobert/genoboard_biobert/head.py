@@ -13,8 +13,9 @@ from scipy.special import log_softmax, softmax
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
+from genoboard_sklearn.folds import Folds, inner
+
 from .calibration import cooled
-from .folds import Folds, inner
 
 Floats = NDArray[np.float32]
 

@@ -17,9 +17,9 @@ from genoboard import ModelFailed, RunContext
 from genoboard_biobert.calibration import cooled, log_loss
 from genoboard_biobert.checkpoint import find
 from genoboard_biobert.encoder import Encoder
-from genoboard_biobert.folds import inner
 from genoboard_biobert.frozen import Frozen
 from genoboard_biobert.head import SHARED, CalibratedSoftmax, Choice
+from genoboard_sklearn.folds import inner
 
 Cohort = tuple[pd.DataFrame, np.ndarray, np.ndarray]
 TEXTS = [" ".join(["the patients with BRAF mutations respond to therapy"] * n) + f" in cells {n}." for n in (1, 9, 2, 7, 1, 3, 12, 5)]

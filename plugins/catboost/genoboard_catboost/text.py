@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 
 from genoboard_sklearn.temper import fit_temper, tempered
 from genoboard_sklearn.variants import describe
-from genoboard_sklearn.windows import masked, windows
+from genoboard_sklearn.windows import blind
 
 if TYPE_CHECKING:
     from genoboard import RunContext
@@ -26,8 +26,6 @@ PATIENCE = 40
 STOPS = ("nonsense", "frameshift", "truncation")
 SHARES = ["Buckets:Prior=0.1"]
 PROSE = "window"
-# two words that every row has: CatBoost refuses a dictionary without terms
-EVERY = "the variant"
 # words and pairs of them. CatBoost's NaiveBayes and BM25 are left out: they are single numbers made from labels, on which trees lean too
 # much (CIViC by citation, 280 trees: log loss .524 with them, .497 without)
 WORDS = {
@@ -131,12 +129,7 @@ class CatBoostText(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         rows[numbers] = rows[numbers].astype(np.float64)
         rows = rows.astype(dict.fromkeys(rows.columns.difference(numbers), object))
         if "text" in X:
-            window = windows(X, self.words)
-            rows[PROSE] = pd.Series(
-                [f"{EVERY} {masked(t, g)} {v}" for t, g, v in zip(window, X["gene"], X["variation"], strict=True)],
-                index=X.index,
-                dtype=object,
-            )
+            rows[PROSE] = pd.Series(blind(X, self.words), index=X.index, dtype=object)
         return rows
 
     def _choose(self, rows: pd.DataFrame, y: Codes, groups: Codes) -> Floats:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
+
+from genoboard_sklearn.folds import inner
 
 from .network import Network, Shape
 from .recipe import Fields, Floats, Recipe, Rows
@@ -95,13 +95,6 @@ class Doc2VecMLP(Recipe):
 
 def inner_fold(rows: Rows, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """Return the rows to learn from and those to watch, some fifth of all, of all classes alike; None where all share one group."""
-    folds = min(INNER_FOLDS, len(np.unique(rows.groups)), int(np.bincount(rows.code).max()))
-    if folds < 2:
-        return None
-    with warnings.catch_warnings():
-        # a class of three rows cannot be in five folds: it is in some
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        dealt = list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32).split(rows.X, rows.code, rows.groups))
+    dealt = inner(rows.code, rows.groups, INNER_FOLDS, seed)
     # a few large groups make one fold large and unlike the others
-    nearest: tuple[NDArray[np.intp], NDArray[np.intp]] = min(dealt, key=lambda fold: abs(len(fold[1]) - len(rows.code) / folds))
-    return nearest
+    return min(dealt, key=lambda fold: abs(len(fold[1]) - len(rows.code) / len(dealt)), default=None)

@@ -62,6 +62,14 @@ def windows(X: pd.DataFrame, words: int) -> pd.Series[str]:
     return pd.Series([found[i] for i in range(len(X))], index=X.index, dtype="str")
 
 
+def blind(X: pd.DataFrame, words: int) -> list[str]:
+    """Return `windows` with the gene masked and the variation's name behind them, so that a text on a new gene reads as any other.
+
+    Two words that every row has stand in front: readers refuse to learn a vocabulary without terms.
+    """
+    return [f"the variant {masked(t, g)} {v}" for t, g, v in zip(windows(X, words), X["gene"], X["variation"], strict=True)]
+
+
 def masked(text: str, gene: str, token: str = "GENE") -> str:
     """Return `text` with the gene's symbol replaced by `token` wherever it stands as a word, or before a substitution (BRAFV600E).
 

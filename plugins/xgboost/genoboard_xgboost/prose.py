@@ -11,12 +11,10 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from genoboard_sklearn.windows import masked, windows
+from genoboard_sklearn.windows import blind
 
 # a term that fewer rows hold tells nothing of others
 RARE = 3
-# two words that every row has: scikit-learn refuses a vocabulary without terms
-EVERY = "the variant"
 
 
 class Prose:
@@ -37,7 +35,7 @@ class Prose:
 
     def fit(self, X: pd.DataFrame) -> Self:
         """Learn terms and components from (n, c) `X`."""
-        documents = self._documents(X)
+        documents = blind(X, self.words)
         rare = min(RARE, max(1, len(documents) // 10))
         self.terms_ = [
             TfidfVectorizer(ngram_range=(1, 2), min_df=rare, sublinear_tf=True, dtype=np.float32),
@@ -51,10 +49,7 @@ class Prose:
 
     def transform(self, X: pd.DataFrame) -> tuple[csr_matrix, NDArray[np.float32]]:
         """Return the words (n, terms), sparse, and the components (n, `components`)."""
-        words, characters = (t.transform(self._documents(X)) for t in self.terms_)
+        documents = blind(X, self.words)
+        words, characters = (t.transform(documents) for t in self.terms_)
         components: NDArray[np.float32] = self.svd_.transform(hstack([words, characters]).tocsr())
         return words.tocsr(), components
-
-    def _documents(self, X: pd.DataFrame) -> list[str]:
-        window = windows(X, self.words)
-        return [f"{EVERY} {masked(text, gene)} {name}" for text, gene, name in zip(window, X["gene"], X["variation"], strict=True)]

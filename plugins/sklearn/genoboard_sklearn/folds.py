@@ -23,4 +23,4 @@ def inner(code: NDArray[np.int64], groups: NDArray[np.int64] | None, n: int, see
     with warnings.catch_warnings():
         # a class of few rows, which is why the caller looks at what a fold's training rows have
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return list(StratifiedGroupKFold(n, shuffle=True, random_state=seed).split(code, code, groups))
+        return list(StratifiedGroupKFold(n, shuffle=True, random_state=seed % 2**32).split(code, code, groups))
