@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .design import Block, Design, Slots
     from .errors import (
         DataError,
         GenoboardError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .hookspecs import hookimpl
     from .metrics import Metric, per_class
     from .model import ModelSpec, RunContext
+    from .moments import Moments
     from .splits import Split
     from .task import Dataset, DataSource, RemoteFile, Task
 
@@ -33,6 +35,10 @@ _HOME = {
     "DataSource": "task",
     "RemoteFile": "task",
     "Split": "splits",
+    "Block": "design",
+    "Design": "design",
+    "Slots": "design",
+    "Moments": "moments",
     "ModelSpec": "model",
     "RunContext": "model",
     "Metric": "metrics",
@@ -51,17 +57,21 @@ _HOME = {
 }
 
 __all__ = [
+    "Block",
     "DataError",
     "DataSource",
     "Dataset",
+    "Design",
     "GenoboardError",
     "InvalidSubmission",
     "Metric",
     "ModelFailed",
     "ModelSpec",
+    "Moments",
     "PluginError",
     "RemoteFile",
     "RunContext",
+    "Slots",
     "Split",
     "Task",
     "UndefinedScore",

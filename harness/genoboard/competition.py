@@ -16,11 +16,11 @@ from genoboard_leaderboard.entry import Board
 
 from . import data, splits
 from .data import Prepared
-from .errors import UsageError
+from .errors import DataError, UsageError
 from .metrics import Metric
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
-from .scoring import Solution, blocks
+from .scoring import Solution, blocks, null
 from .splits import Fold, Split
 from .submission import Form
 from .task import Task, Tell
@@ -85,18 +85,28 @@ class Competition:
     @cached_property
     def solution(self) -> Solution:
         """The truth of the test rows that have one; nothing that a model is given is made from it."""
-        scored = np.flatnonzero(self.data.rows["y"].iloc[self.test].notna())
+        table = self.data.rows
+        scored = np.flatnonzero(table["y"].iloc[self.test].notna())
         test = self.test[scored]
-        rows = self.data.rows.iloc[test]
-        fold = np.empty(len(self.data.rows), dtype=np.int64)
+        fold = np.empty(len(table), dtype=np.int64)
         for number, f in enumerate(self.folds):
             fold[f.test] = number
         by = self.split.bootstrap_group
-        cluster = np.arange(len(rows)) if by is None else pd.factorize(rows[by], sort=True)[0]
+        cluster = np.arange(len(test)) if by is None else pd.factorize(table[by].iloc[test], sort=True)[0]
         key = self.board.split_fingerprint
-        return Solution(
-            self.codes(rows["y"], self.task.classes), self.task.classes, fold[test], blocks(cluster.astype(np.int64), key), key, scored
-        )
+        # the columns of the rows' groups, and no others, stand beside the truth where a metric asks
+        asked = {m.beside for m in self.metrics}
+        beside: dict[str, NDArray[Any]] = {n: pd.factorize(table[n].iloc[test], sort=True)[0] for n in splits.groups_of(table) if n in asked}
+        if "null" in asked and not self.task.classes:
+            of = self.split.baseline
+            if of is not None and of not in table:
+                raise DataError(
+                    f"Split {self.split.name!r} has the mean by {of!r} for its null, which this dataset does not have. Choose another split."
+                )
+            code = None if of is None else pd.factorize(table[of])[0]
+            beside["null"] = null(table["y"].to_numpy(dtype=np.float64), code, self.folds)[test]
+        truth = self.codes(table["y"].iloc[test], self.task.classes)
+        return Solution(truth, self.task.classes, fold[test], blocks(cluster.astype(np.int64), key), key, scored, beside)
 
     def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
         """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""

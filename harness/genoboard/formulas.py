@@ -22,9 +22,10 @@ CHUNK = 1 << 17  # numbers held per array while resampling: 1 MiB stays in cache
 class Formula(Protocol):
     """What a metric's card points to: a function of truth and prediction, and of resamples of their rows.
 
-    Truth: int64 codes (n,); for multilabel 0/1 (n, K); for regression float64 (n,). Prediction, by what the card reads.
-    Probabilities: (n, K) as submitted, or (n,), that of class 1. Labels: int64 (n,). Values: float64 (n,).
-    Scores: (n, K), or (n,) for a binary task.
+    Truth: int64 codes (n,); for multilabel 0/1 (n, K); for regression float64 (n,). Where the card names what stands `beside`
+    the truth: float64 (n, 2), the truth and that: the null's predictions, or the codes 0, 1, ... of a group.
+    Prediction, by what the card reads. Probabilities: (n, K) as submitted, or (n,), that of class 1. Labels: int64 (n,).
+    Values: float64 (n,). Scores: (n, K), or (n,) for a binary task.
     """
 
     def score(self, truth: Rows, prediction: Rows, n_classes: int) -> float:
@@ -80,7 +81,7 @@ def _usable(side: str, values: Rows, k: int) -> Rows:
     return values
 
 
-def _total(values: Floats, group: Ints, n_groups: int) -> Floats:
+def by_group(values: Floats, group: Ints, n_groups: int) -> Floats:
     """Sum per group, (G,); a single group is summed pairwise, whose rounding errors hardly grow with n."""
     return np.bincount(group, values, n_groups).astype(np.float64) if n_groups > 1 else _sum(values[None])
 
@@ -91,10 +92,15 @@ def _sum(values: Floats) -> Floats:
     return sums
 
 
-def _in_chunks(step: Callable[[Floats], Floats], weights: Floats, width: int) -> Floats:
-    """Apply `step`, which holds `width` numbers a resample, to so few resamples at a time that memory is bounded."""
-    size = max(1, CHUNK // width)
+def in_chunks(step: Callable[[Floats], Floats], weights: Floats, width: int, most: int = CHUNK) -> Floats:
+    """Apply `step`, which holds `width` numbers a resample, to so few resamples at a time that it holds `most`."""
+    size = max(1, most // width)
     return np.concatenate([step(weights[i : i + size]) for i in range(0, len(weights) or 1, size)])
+
+
+def keep_blocks() -> None:
+    """Make the C library keep what arrays free: glibc gives large blocks back to the kernel, and fetching them anew takes longer than the sums."""
+    np.empty(31 << 20, np.uint8)  # once it has freed a block of this size (32 MiB is its limit), it keeps them
 
 
 # Formulas of sums over rows: a resample's sums are weights @ the groups' sums, whatever n is.
@@ -105,7 +111,7 @@ def _mean(loss: Callable[[Rows, Rows], Floats], after: Callable[[Floats], Floats
 
     def compute(truth: Rows, prediction: Rows, _k: int, group: Ints, weights: Floats) -> Floats:
         n_groups = weights.shape[1]
-        total = _total(loss(truth, prediction), group, n_groups)
+        total = by_group(loss(truth, prediction), group, n_groups)
         return after(weights @ total / (weights @ np.bincount(group, minlength=n_groups)))
 
     return Weighted(compute, undefined)
@@ -208,43 +214,50 @@ mcc = _of_counts(_mcc)
 # the resample's, since sums of squares would lose small spreads about large means to cancellation.
 
 
-def _centred(values: Floats, group: Ints, n: Floats) -> tuple[Floats, Floats]:
+def centred(values: Floats, group: Ints, n: Floats) -> tuple[Floats, Floats]:
     """Return the groups' means, counted from the overall mean, and the rows' deviations from them."""
     rest, means = values - values.mean(), np.zeros(len(n))
     for _ in range(2):  # the second time takes away what rounding left
-        step = _total(rest, group, len(n)) / np.maximum(n, 1)
+        step = by_group(rest, group, len(n)) / np.maximum(n, 1)
         rest, means = rest - step[group], means + step
     return means, rest
 
 
-def _spread(weights: Floats, x: Floats, y: Floats, within: Floats | float = 0.0) -> Floats:
+def products(dx: Floats, dy: Floats, group: Ints, n_groups: int) -> Floats:
+    """Sum dx * dx, dx * dy and dy * dy per group, (3, G)."""
+    return np.stack([by_group(product, group, n_groups) for product in (dx * dx, dx * dy, dy * dy)])
+
+
+def spread_of(weights: Floats, x: Floats, y: Floats, within: Floats | float = 0.0) -> Floats:
     """Weighted sums about the means of x * x, x * y and y * y, (3, R), to which `within` is added; NaN for squares of a constant.
 
     `weights` is (R, m), x and y are (m,) or (R, m). A spread below 1e-14 of the mean is rounding.
     """
     n = _sum(weights)
     mean_x, mean_y = _sum(weights * x) / n, _sum(weights * y) / n
-    dx, dy = x - mean_x[:, None], y - mean_y[:, None]
+    # in the layout of the weights: where the resamples lie side by side, no sum below strides through memory
+    dx, dy = (np.subtract(v, mean[:, None], out=np.empty_like(weights)) for v, mean in ((x, mean_x), (y, mean_y)))
     wdx, wdy = weights * dx, weights * dy
     xx, xy, yy = np.stack([_sum(wdx * dx), _sum(wdx * dy), _sum(wdy * dy)]) + within
     return np.stack([np.where(xx <= 1e-28 * n * mean_x**2, np.nan, xx), xy, np.where(yy <= 1e-28 * n * mean_y**2, np.nan, yy)])
 
 
 def _of_moments(finish: Callable[[Floats, Floats], Floats], undefined: str) -> Weighted:
-    """`finish` takes `_spread`, x being the truth, and the sum of squared errors."""
+    """`finish` takes `spread_of`, x being the truth, and the sum of squared errors."""
 
     def compute(truth: Floats, prediction: Floats, _k: int, group: Ints, weights: Floats) -> Floats:
         n_groups = weights.shape[1]
         n = np.bincount(group, minlength=n_groups).astype(np.float64)
-        (mean_x, dx), (mean_y, dy) = _centred(truth, group, n), _centred(prediction, group, n)
-        within = np.stack([_total(product, group, n_groups) for product in (dx * dx, dx * dy, dy * dy)])
-        errors = _total(_squared_error(truth, prediction), group, n_groups)
-        return _in_chunks(lambda w: finish(_spread(w * n, mean_x, mean_y, within @ w.T), w @ errors), weights, n_groups)
+        (mean_x, dx), (mean_y, dy) = centred(truth, group, n), centred(prediction, group, n)
+        within = products(dx, dy, group, n_groups)
+        errors = by_group(_squared_error(truth, prediction), group, n_groups)
+        return in_chunks(lambda w: finish(spread_of(w * n, mean_x, mean_y, within @ w.T), w @ errors), weights, n_groups)
 
     return Weighted(compute, undefined)
 
 
-def _correlation(spread: Floats) -> Floats:
+def correlation(spread: Floats) -> Floats:
+    """Return Pearson's r, (R,), of a `spread_of`; NaN where a side is constant."""
     xx, xy, yy = spread
     r: Floats = xy / (np.sqrt(xx) * np.sqrt(yy))
     return r.clip(-1, 1)
@@ -252,7 +265,7 @@ def _correlation(spread: Floats) -> Floats:
 
 _CONSTANT = "needs truth and predictions that are not constant, over at least two rows"
 r2 = _of_moments(lambda spread, errors: 1 - errors / spread[0], "R2 needs a truth that is not constant, over at least two rows")
-pearson = _of_moments(lambda spread, _: _correlation(spread), f"Pearson's r {_CONSTANT}")
+pearson = _of_moments(lambda spread, _: correlation(spread), f"Pearson's r {_CONSTANT}")
 
 
 # Formulas of ranks: rows are sorted once; a resample only adds weights up in that order.
@@ -288,12 +301,10 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
         at = np.flatnonzero(positive[order])
         group = group[order] if weights.shape[1] > 1 else group
         start, end = bounds(ties, at)
-        return _in_chunks(lambda w: area(w, group, at, start, end), weights, len(group))
+        return in_chunks(lambda w: area(w, group, at, start, end), weights, len(group))
 
     def compute(truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
-        # glibc gives large blocks back to the kernel, and fetching them anew takes as long as sorting;
-        # once it has freed a block of this size (32 MiB is its limit), it keeps them.
-        np.empty(31 << 20, np.uint8)
+        keep_blocks()
         classes = range(k) if scores.ndim == 2 else (1,)
         return _sum(np.stack([of_class(c, truth, scores, k, group, weights) for c in classes], axis=1)) / len(classes)
 
@@ -315,7 +326,7 @@ def _midranks(values: Floats, group: Ints) -> Callable[[Floats], Floats]:
 
 def _spearman(truth: Floats, prediction: Floats, _k: int, group: Ints, weights: Floats) -> Floats:
     x, y = _midranks(truth, group), _midranks(prediction, group)
-    return _in_chunks(lambda w: _correlation(_spread(w.take(group, axis=1), x(w), y(w))), weights, len(group))
+    return in_chunks(lambda w: correlation(spread_of(w.take(group, axis=1), x(w), y(w))), weights, len(group))
 
 
 auroc = _one_vs_rest(_roc_area, needs_others=True)

@@ -25,6 +25,9 @@ class Metric:
     version : raised whenever the formula could give another number on the same rows.
     positive : where given, the metric is computed one-vs-rest for this class.
     merge : class -> class; these classes are merged before the formula is applied: labels are renamed, probabilities added up.
+    beside : what the formula is given beside the truth, whose shape then is (n, 2), float64. ``""``: nothing; ``"null"``: the
+        predictions of the split's null (`Split.baseline`); otherwise a column of `Dataset.groups`, as codes 0, 1, ...
+        Only the rows of a competition have it: such a metric cannot score a file against a file.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Metric:
     version: int = 1
     positive: str | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
+    beside: str = ""
 
     def better(self, a: float, b: float) -> bool:
         """Tell whether score `a` beats score `b`."""
@@ -125,6 +129,16 @@ BUILTIN: tuple[Metric, ...] = (
         1.0,
         "values",
         "Spearman's rho, ties at their mean rank; undefined when either side is constant",
+    ),
+    Metric(
+        "skill",
+        "genoboard.profiles:skill",
+        "max",
+        -INF,
+        1.0,
+        "values",
+        "1 - MSE / MSE of the split's null on the same rows: 0 is what the null does, 1 is without error",
+        beside="null",
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Score
 
-from .errors import UndefinedScore
+from .errors import UndefinedScore, UsageError
 from .metrics import Metric
+from .splits import Fold
 
 if TYPE_CHECKING:
     from .formulas import Formula
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 REPLICATES = 1000
 MOST_CLUSTERS = 10_000
 Vector = NDArray[np.float64]
+Beside = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Solution:
     cluster : int64 (n,), rows that are resampled together share a number 0..G-1.
     scored : int64 (n,), at which places of a submission these rows stand; None: they are all of it, in order.
     key : the split's fingerprint; the resampling weights are a function of it, so entries are compared on the same resamples.
+    beside : what the metrics are given beside the truth, by the name that their cards say: (n,) each, and none that no metric asks for.
     """
 
     truth: NDArray[Any]
@@ -45,6 +48,7 @@ class Solution:
     cluster: NDArray[np.int64]
     key: str
     scored: NDArray[np.int64] | None = None
+    beside: Beside = field(default_factory=dict)
 
     def rows_of(self, prediction: Vector) -> Vector:
         """Return the predictions of the rows that have a truth."""
@@ -62,7 +66,7 @@ def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> 
     scores, replicates = [], {}
     for position, metric in enumerate(metrics):
         try:
-            value = value_of(metric, solution.truth, prediction, solution.classes)
+            value = value_of(metric, solution.truth, prediction, solution.classes, solution.beside)
         except UndefinedScore as error:
             if position == 0:
                 raise UndefinedScore(f"{metric.name} has no value here: {error}") from error
@@ -76,14 +80,19 @@ def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> 
     return tuple(scores), replicates
 
 
-def value_of(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple[str, ...]) -> float:
+def value_of(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple[str, ...], beside: Beside | None = None) -> float:
     """Return the metric's value; raise `UndefinedScore` where it has none."""
-    t, p, k = view(metric, truth, prediction, classes)
+    t, p, k = view(metric, truth, prediction, classes, beside)
     return formula(metric).score(t, p, k)
 
 
-def view(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """Return truth, prediction and number of classes as the metric's formula takes them: merged, one-vs-rest, as labels."""
+def view(
+    metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple[str, ...], beside: Beside | None = None
+) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """Return truth, prediction and number of classes as the metric's formula takes them: merged, one-vs-rest, as labels.
+
+    The truth of a metric that needs more `beside` it is (n, 2); `require_alone` where there is no more.
+    """
     k = len(classes)
     if metric.reads == "labels":
         # one column is the probability of class 1; on a tie the earlier class stands
@@ -96,7 +105,40 @@ def view(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple
         c, k = classes.index(metric.positive), 2
         truth = (truth == c).astype(np.int64)
         prediction = (prediction == c).astype(np.int64) if prediction.ndim == 1 else prediction[:, c]
+    if metric.beside:
+        if beside is None:
+            require_alone(metric)
+        elif metric.beside not in beside:
+            raise UndefinedScore(f"it needs the {metric.beside} of every row, which this dataset does not have")
+        else:
+            truth = np.column_stack([truth, beside[metric.beside]]).astype(np.float64, copy=False)
     return truth, prediction, k
+
+
+def require_alone(metric: Metric) -> None:
+    """Raise `UsageError` where the metric needs more than truth and predictions, for whoever has no more."""
+    if metric.beside:
+        more = "predictions of the split's null" if metric.beside == "null" else f"{metric.beside} of every row"
+        raise UsageError(
+            f"{metric.name} needs the {more} beside the truth, and only a task's dataset has that. "
+            "Submit the predictions to the task's board (genoboard submit), or choose a metric of truth and predictions alone."
+        )
+
+
+def null(y: Vector, by: NDArray[np.intp] | None, folds: Sequence[Fold]) -> Vector:
+    """Return what the null predicts of the rows that are asked, (N,), NaN for the others.
+
+    It is the mean of `y` (N,) over the fold's training rows, those of the same code `by` (N,) where codes are given and occur in training.
+    """
+    found = np.full(len(y), np.nan)
+    for fold in folds:
+        known = y[fold.train]
+        grand = found[fold.test] = known.mean()
+        if by is not None:
+            n = np.bincount(by[fold.train], minlength=int(by.max()) + 1)
+            # about the grand mean: that is what a code without training rows is left with, and sums of small numbers round less
+            found[fold.test] += (np.bincount(by[fold.train], known - grand, len(n)) / np.maximum(n, 1))[by[fold.test]]
+    return found
 
 
 def merged(prediction: NDArray[Any], to: NDArray[np.intp], k: int) -> NDArray[Any]:
@@ -137,7 +179,7 @@ def blocks(cluster: NDArray[np.int64], key: str) -> NDArray[np.int64]:
 
 def replicates_of(metric: Metric, solution: Solution, prediction: Vector, weights: Vector) -> Vector:
     """Return the metric's value in each resample, (R,); nan where it has none there."""
-    t, p, k = view(metric, solution.truth, prediction, solution.classes)
+    t, p, k = view(metric, solution.truth, prediction, solution.classes, solution.beside)
     return formula(metric).replicates(t, p, k, solution.cluster, weights)
 
 
@@ -168,7 +210,8 @@ def over_folds(metric: Metric, solution: Solution, prediction: Vector) -> tuple[
     for f in range(folds):
         rows = solution.fold == f
         try:
-            values.append(value_of(metric, solution.truth[rows], prediction[rows], solution.classes))
+            beside = {name: more[rows] for name, more in solution.beside.items() if name == metric.beside}
+            values.append(value_of(metric, solution.truth[rows], prediction[rows], solution.classes, beside))
         except UndefinedScore as error:
             return None, None, f"no mean over folds: in fold {f + 1}, {error}"
     return float(np.mean(values)), float(np.std(values, ddof=1)), ""

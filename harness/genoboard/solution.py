@@ -37,6 +37,7 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
     UsageError : where solution and metric do not fit together.
     UndefinedScore : where the metric has no value on these rows.
     """
+    scoring.require_alone(metric)
     table = _read(solution)
     key = id_column or table.column_names[0]
     if key not in table.column_names:

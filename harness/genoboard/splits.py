@@ -41,6 +41,9 @@ class Split:
     rule : ``"module:function"`` for a split that dealing cannot make. The function takes the rows
         (DataFrame: id as index, ``y``, where there are any ``part``, and one column per group) and returns a list of (train ids, test ids).
     unranked : why entries on this split are shown without ranks, in a sentence; empty where they are ranked.
+    baseline : for regression, the column of `Dataset.groups` over whose values a fold's training rows are averaged: these means are
+        the predictions of the null that ``skill`` is measured against. A value that training lacks gets the mean of all training
+        rows; so does every row where `baseline` is ``None``.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Split:
     salt: str = "genoboard"
     rule: str | None = None
     unranked: str = ""
+    baseline: str | None = None
 
     @property
     def bootstrap_group(self) -> str | None:

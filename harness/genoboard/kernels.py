@@ -1,0 +1,159 @@
+"""Kernels: a design's loops over rows and genes, compiled by Numba; imported when a design first computes something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import get_num_threads, njit, prange
+
+__all__ = ["CHUNKS", "fill_dense", "fill_packed", "get_num_threads", "project", "second_moments"]
+
+# Sums may be contracted and vectorised: values are finite, and nothing hangs on the sign of a zero.
+FAST = {"contract", "nsz", "nnan", "ninf", "reassoc"}
+CHUNKS = 4  # per thread, so that one that starts late holds nobody up
+# An index of this type needs no test for being negative, and the loop around it becomes vector instructions.
+AT = np.uint32
+ONE, TWO = np.float32(1), np.float32(2)
+LN2, SQRT2 = np.float32(np.log(2)), np.float32(np.sqrt(2))
+SQRT_HALF_BITS, MANTISSA = np.int32(np.float32(np.sqrt(0.5)).view(np.int32)), np.int32(23)
+C3, C5, C7, C9 = (np.float32(1 / k) for k in (3, 5, 7, 9))
+
+
+@njit(cache=True, fastmath=FAST, inline="always")
+def _log1p(x: Any, u: Any, bits: Any, n: int) -> None:
+    """Take ln(1 + x) of `n` float32 from 0 up, in place, to some 3 units in the last place; `bits` is `u` as int32.
+
+    The C library's is a call per number; this is a loop that becomes vector instructions: 1 + x = 2^k (1 + f) with 1 + f from
+    sqrt(1/2) to sqrt(2), and ln(1 + f) = 2 artanh(f / (2 + f)).
+    """
+    for i in range(n):
+        u[i] = ONE + x[i]
+    for i in range(n):
+        large = u[i] > SQRT2
+        k = (bits[i] - SQRT_HALF_BITS) >> MANTISSA if large else np.int32(0)
+        bits[i] = bits[i] - (k << MANTISSA)
+        # below sqrt(2), x itself is what 1 + x has rounded
+        f = u[i] - ONE if large else x[i]
+        s = f / (TWO + f)
+        z = s * s
+        x[i] = np.float32(k) * LN2 + TWO * (s + s * z * (C3 + z * (C5 + z * (C7 + z * C9))))
+
+
+@njit(cache=True, fastmath=FAST, inline="always")
+def _values(slots: Any, row: Any, gene: int, x: Any, u: Any, bits: Any, y: Any) -> int:
+    """Write the values of a gene's slots in one cell to `x`, where `row` is the cell's openness (R,); return how many there are."""
+    low = slots.start[gene]
+    n: int = slots.start[gene + 1] - low
+    first = slots.entry[low]
+    width = slots.entry[low + n] - first
+    region, weight = slots.region[first : first + width], slots.weight[first : first + width]
+    for e in range(width):
+        y[e] = weight[e] * row[AT(region[e])]
+    entry = slots.entry[low : low + n + 1]
+    for s in range(n):
+        begin, end = AT(entry[s] - first), AT(entry[s + 1] - first)
+        total = y[begin]
+        for e in range(begin + AT(1), end):
+            total += y[AT(e)]
+        x[s] = total
+    _log1p(x, u, bits, n)
+    if len(slots.centre):
+        centre, factor = slots.centre[low : low + n], slots.factor[low : low + n]
+        for s in range(n):
+            x[s] = (x[s] - centre[s]) * factor[s]
+    return n
+
+
+@njit(cache=True, parallel=True, nogil=True, fastmath=FAST)
+def fill_dense(chunks: int, out: Any, slots: Any, openness: Any, gene: Any, cell: Any, most: int, widest: int) -> None:
+    """Write rows (n, p) of float32."""
+    n = len(gene)
+    for chunk in prange(chunks):
+        x, u, y = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(widest, np.float32)
+        bits = u.view(np.int32)
+        for i in range(n * chunk // chunks, n * (chunk + 1) // chunks):
+            row = out[i]
+            row[:] = 0
+            m = _values(slots, openness[cell[i]], gene[i], x, u, bits, y)
+            at = slots.bin[slots.start[gene[i]] : slots.start[gene[i]] + m]
+            for s in range(m):
+                row[AT(at[s])] = x[s]
+
+
+@njit(cache=True, parallel=True, nogil=True, fastmath=FAST)
+def fill_packed(chunks: int, out: Any, offset: Any, slots: Any, openness: Any, gene: Any, cell: Any, most: int, widest: int) -> None:
+    """Write the rows' values without their zeros, row i from ``out[offset[i]]`` on."""
+    n = len(gene)
+    for chunk in prange(chunks):
+        x, u, y = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(widest, np.float32)
+        bits = u.view(np.int32)
+        for i in range(n * chunk // chunks, n * (chunk + 1) // chunks):
+            m = _values(slots, openness[cell[i]], gene[i], x, u, bits, y)
+            out[offset[i] : offset[i] + m] = x[:m]
+
+
+@njit(cache=True, parallel=True, nogil=True, fastmath=FAST)
+def project(chunks: int, out: Any, weights: Any, slots: Any, openness: Any, gene: Any, cell: Any, most: int, widest: int) -> None:
+    """Write the rows (n, p) times `weights` (p, k), float64 (n, k)."""
+    n, k = len(gene), weights.shape[1]
+    for chunk in prange(chunks):
+        x, u, y = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(widest, np.float32)
+        bits = u.view(np.int32)
+        for i in range(n * chunk // chunks, n * (chunk + 1) // chunks):
+            m = _values(slots, openness[cell[i]], gene[i], x, u, bits, y)
+            at = slots.bin[slots.start[gene[i]] : slots.start[gene[i]] + m]
+            total = out[i]
+            total[:] = 0
+            for s in range(m):
+                line = weights[AT(at[s])]
+                for j in range(k):
+                    total[j] += np.float64(x[s]) * line[j]
+
+
+@njit(cache=True, parallel=True, nogil=True, fastmath=FAST)
+def second_moments(
+    xx: Any, xs: Any, xy: Any, slots: Any, openness: Any, gene: Any, cell: Any, y: Any, part: Any, first: Any, bounds: Any, sizes: Any
+) -> None:
+    """Add up x x' (upper triangle), x and x y by part.
+
+    Segment i, ``first[i]`` to ``first[i + 1]``, is rows of one gene and one part; thread t has the segments ``bounds[t]`` to
+    ``bounds[t + 1]`` and its own sums: `xx` (T, K, p, p), `xs` and `xy` (T, K, p), float64. `sizes`: the most rows of a segment, slots
+    and entries of a gene. The values are those of `fill_dense`, so these are the moments of the very matrix that batches bring.
+    """
+    tall, most, widest = sizes
+    for t in prange(len(bounds) - 1):
+        x, u, scratch = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(widest, np.float32)
+        bits = u.view(np.int32)
+        # four rows at a time, so three more of zeros may be needed
+        block, square = np.empty((tall + 3, most)), np.empty((most, most))
+        for segment in range(bounds[t], bounds[t + 1]):
+            low, high = first[segment], first[segment + 1]
+            g, k = gene[low], part[low]
+            n = slots.start[g + 1] - slots.start[g]
+            at = slots.bin[slots.start[g] : slots.start[g + 1]]
+            rows = high - low
+            sums, products = xs[t, k], xy[t, k]
+            for i in range(rows):
+                target = y[low + i]
+                _values(slots, openness[cell[low + i]], g, x, u, bits, scratch)
+                for s in range(n):
+                    block[i, s] = x[s]
+                    sums[AT(at[s])] += block[i, s]
+                    products[AT(at[s])] += block[i, s] * target
+            block[rows : rows + 3, :n] = 0
+            square[:n, :n] = 0
+            for i in range(0, rows, 4):
+                b0, b1, b2, b3 = block[i], block[i + 1], block[i + 2], block[i + 3]
+                for r in range(n):
+                    a0, a1, a2, a3 = b0[r], b1[r], b2[r], b3[r]
+                    # closed in all four cells: nothing to add
+                    if a0 == 0 and a1 == 0 and a2 == 0 and a3 == 0:
+                        continue
+                    line = square[r]
+                    for c in range(r, n):
+                        line[c] += a0 * b0[c] + a1 * b1[c] + a2 * b2[c] + a3 * b3[c]
+            for r in range(n):
+                line, total = square[r], xx[t, k, at[r]]
+                for c in range(r, n):
+                    total[AT(at[c])] += line[c]
