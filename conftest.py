@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 REPO = Path(__file__).resolve().parent
+Toml = Callable[..., Path]
 REQUIRE_ALL = os.environ.get("GENOBOARD_REQUIRE_ALL") == "1"
 
 
@@ -25,6 +28,77 @@ def real_data() -> Path:
     if not folder.is_dir():
         absent(f"real data are not at {folder}; set GENOBOARD_TEST_DATA")
     return folder
+
+
+def expression_toml(folder: Path, **sections: Mapping[str, object]) -> Path:
+    """Write a dataset.toml of expression-regression into a folder, and return it; a value is a text, a number or a list of texts."""
+    # JSON spells these as TOML does
+    lines = [f"[{name}]\n" + "".join(f"{json.dumps(k)} = {json.dumps(v)}\n" for k, v in keys.items()) for name, keys in sections.items()]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dataset.toml").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "dataset.toml"
+
+
+@pytest.fixture(scope="session")
+def erythroid_toml(real_data: Path) -> Toml:
+    """Write the dataset.toml of human erythropoiesis (hg19): ``erythroid_toml(folder, window={...}, above=1.0, sd_log_above=0.3)``."""
+    home = real_data / "expression-regression"
+
+    def write(folder: Path, window: Mapping[str, object] | None = None, **genes: float) -> Path:
+        return expression_toml(
+            folder,
+            openness={
+                "matrix": str(home / "erythroid" / "combined_12.counts.tsv.gz"),
+                "regions": str(home / "erythroid" / "ery_only.bed.gz"),
+                "unit": "counts",
+            },
+            expression={"matrix": str(home / "erythroid" / "expression_CPM_erythroid.tsv.gz"), "gene": "genes", "unit": "CPM"},
+            annotation={
+                "tss": str(home / "annotation" / "refGene_hg19_TSS.bed.gz"),
+                "sizes": str(home / "annotation" / "hg19.seqinfo.tsv"),
+            },
+            genes=genes,
+            window=window or {},
+            lineages={
+                "HSC+MPP": ["HSC", "MPP"],
+                "CMP+MEP": ["CMP", "MEP"],
+                "P1-P4": ["P1", "P2", "P3", "P4"],
+                "P5-P8": ["P5", "P6", "P7", "P8"],
+            },
+        )
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def immgen_toml(real_data: Path) -> Toml:
+    """Write the dataset.toml of mouse haematopoiesis (mm10): as `erythroid_toml`."""
+    home = real_data / "expression-regression"
+
+    def write(folder: Path, window: Mapping[str, object] | None = None, **genes: float) -> Path:
+        return expression_toml(
+            folder,
+            openness={
+                "matrix": str(home / "immgen" / "amit_rawATAC.csv.zip"),
+                "regions": str(home / "immgen" / "immgen_peaks_mm10.bed.gz"),
+                "unit": "counts",
+            },
+            expression={"matrix": str(home / "immgen" / "rawRNA.csv.gz"), "unit": "counts"},
+            annotation={
+                "tss": str(home / "annotation" / "mm10.refGenes.2016.1018.csv"),
+                "sizes": str(home / "annotation" / "mm10.seqinfo.tsv"),
+            },
+            genes=genes,
+            window=window or {},
+            lineages={
+                "progenitor": ["HSC", "CMP", "GMP", "MEP"],
+                "myeloid": ["Mono", "Gran"],
+                "lymphoid": ["B", "NK", "CD4", "CD8"],
+                "erythroid": ["EryA"],
+            },
+        )
+
+    return write
 
 
 @pytest.fixture(scope="session")

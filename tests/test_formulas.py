@@ -6,6 +6,7 @@ import math
 import re
 import tracemalloc
 from fractions import Fraction
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from genoboard.formulas import Formula
 from genoboard.metrics import BUILTIN
 
 Array = NDArray[Any]
+MODULES = {m.formula.partition(":")[2]: m.formula.partition(":")[0] for m in BUILTIN}
 NAMES = sorted({m.formula.partition(":")[2] for m in BUILTIN} | {"f1_binary", "brier", "ece"})
 LABELS = ["accuracy", "balanced_accuracy", "f1_macro", "f1_micro", "f1_weighted", "mcc"]
 VALUES = ["mse", "rmse", "mae", "rmsle", "r2", "pearson", "spearman"]
@@ -40,7 +42,7 @@ class Case(NamedTuple):
 
 
 def formula(name: str) -> Formula:
-    found: Formula = getattr(formulas, name)
+    found: Formula = resolve_name(f"{MODULES.get(name, 'genoboard.formulas')}:{name}")
     return found
 
 
@@ -107,6 +109,14 @@ def values(draw: st.DrawFn) -> Case:
     return Case(np.append(truth, [0.125, 3.5]), np.append(prediction, [0.25, 1.75]), 0)
 
 
+@st.composite
+def beside_a_null(draw: st.DrawFn) -> Case:
+    """Truth with the null's predictions beside it (n, 2), and predictions (n,)."""
+    case = draw(values())
+    null = draw(st.permutations(case.prediction.tolist()))
+    return Case(np.stack([case.truth, null], axis=1), case.prediction, 0)
+
+
 def case_for(name: str) -> st.SearchStrategy[Case]:
     if name in LABELS:
         return labels()
@@ -114,7 +124,7 @@ def case_for(name: str) -> st.SearchStrategy[Case]:
         return values()
     if name in {"auroc", "auprc"}:
         return st.one_of(probabilities(), binary_scores(), multilabel())
-    return {"f1_binary": labels(2), "log_loss": binary_scores()}.get(name, probabilities())
+    return {"f1_binary": labels(2), "log_loss": binary_scores(), "skill": beside_a_null()}.get(name, probabilities())
 
 
 # What holds for every formula

@@ -12,9 +12,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from genoboard import Metric, UndefinedScore, per_class
+from genoboard import Metric, UndefinedScore, UsageError, per_class
 from genoboard.metrics import BUILTIN
-from genoboard.scoring import MOST_CLUSTERS, REPLICATES, Solution, blocks, interval, resampling_weights, score, t_quantile, value_of
+from genoboard.scoring import (
+    MOST_CLUSTERS,
+    REPLICATES,
+    Solution,
+    blocks,
+    interval,
+    null,
+    resampling_weights,
+    score,
+    t_quantile,
+    value_of,
+    view,
+)
+from genoboard.splits import Fold
 from genoboard_leaderboard.entry import Score
 
 METRIC = {m.name: m for m in BUILTIN}
@@ -211,3 +224,65 @@ def test_very_many_clusters_are_resampled_in_blocks() -> None:
     assert (merged[::2] == merged[1::2]).all(), "a cluster is never cut"
     few = np.arange(100, dtype=np.int64)
     assert blocks(few, key) is few
+
+
+# What stands beside the truth
+
+SKILL = METRIC["skill"]
+GENES = Metric("gene-pearson", "genoboard.profiles:median_pearson", "max", -1.0, 1.0, "values", "", beside="gene")
+
+
+def expressed(folds: int = 2) -> tuple[Solution, NDArray[np.float64]]:
+    """Return a solution of 8 genes in 6 cells, each cell predicted by one fold, and predictions."""
+    rng = np.random.default_rng(4)
+    gene, cell = np.divmod(np.arange(48), 6)
+    truth = rng.normal(size=8)[gene] + rng.normal(size=48)
+    beside = {"gene": gene, "null": rng.normal(size=48)}
+    return Solution(truth, (), cell % folds, cell // 2, "d" * 64, beside=beside), truth + rng.normal(size=48)
+
+
+def test_a_metric_is_given_what_its_card_names_beside_the_truth_and_others_the_truth_alone() -> None:
+    solution, prediction = expressed()
+    for metric, name in ((SKILL, "null"), (GENES, "gene")):
+        truth, _, k = view(metric, solution.truth, prediction, (), solution.beside)
+        assert (truth.dtype, truth.shape, k) == (np.float64, (48, 2), 0)
+        assert np.array_equal(truth, np.stack([solution.truth, solution.beside[name]], axis=1))
+    assert view(MSE, solution.truth, prediction, (), solution.beside)[0] is solution.truth
+
+
+def test_scores_over_folds_take_along_what_stands_beside_the_folds_rows() -> None:
+    solution, prediction = expressed()
+    found, replicates = score([MSE, SKILL, GENES], solution, prediction)
+    for score_, metric in zip(found[1:], (SKILL, GENES), strict=True):
+        by_fold = []
+        for f in range(2):
+            at = solution.fold == f
+            beside = {name: values[at] for name, values in solution.beside.items()}
+            by_fold.append(value_of(metric, solution.truth[at], prediction[at], (), beside))
+        assert (score_.fold_mean, score_.fold_sd) == pytest.approx((np.mean(by_fold), np.std(by_fold, ddof=1)))
+        assert replicates[metric.name].shape == (REPLICATES,)
+        assert score_.low is not None
+
+
+def test_rows_without_what_a_metric_needs_have_no_score_of_it_and_the_others_stay() -> None:
+    solution, prediction = expressed()
+    (first, second), replicates = score([MSE, GENES], replace(solution, beside={}), prediction)
+    assert first.value is not None
+    assert second == Score("gene-pearson", None, version=1, reason="it needs the gene of every row, which this dataset does not have")
+    assert set(replicates) == {"mse"}
+
+
+def test_truth_and_predictions_alone_are_refused_by_a_metric_that_needs_more() -> None:
+    solution, prediction = expressed()
+    with pytest.raises(UsageError, match=r"^gene-pearson needs the gene of every row beside the truth.*genoboard submit"):
+        value_of(GENES, solution.truth, prediction, ())
+    with pytest.raises(UsageError, match=r"^skill needs the predictions of the split's null beside the truth"):
+        value_of(SKILL, solution.truth, prediction, ())
+
+
+def test_the_null_is_the_mean_of_each_folds_training_rows_by_code_and_their_grand_mean_where_a_code_is_new() -> None:
+    y = np.array([1.0, 3.0, 5.0, 7.0, 100.0, 9.0])
+    by = np.array([0, 0, 1, 1, 2, 0])
+    folds = (Fold(np.array([0, 1, 2]), np.array([3, 4])), Fold(np.array([2, 3, 4]), np.array([0])))
+    assert null(y, by, folds) == pytest.approx([(5 + 7 + 100) / 3, np.nan, np.nan, 5, 3, np.nan], nan_ok=True)
+    assert null(y, None, folds) == pytest.approx([(5 + 7 + 100) / 3, np.nan, np.nan, 3, 3, np.nan], nan_ok=True)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .design import Design, Slots
 from .model import ModelSpec
+from .table import Features
 
 SIZES = (29, 29, 29, 3)
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 
 
-def cohort(card: ModelSpec, kind: str) -> tuple[pd.DataFrame, NDArray[Any]]:
+def cohort(card: ModelSpec, kind: str) -> tuple[Features, NDArray[Any]]:
     """Return X (90, p) of `kind`, and the target that the card takes: int64 codes of 4 classes, one of 3 rows, or of 2; or float64."""
     rng = np.random.default_rng(0)
     code = rng.permutation(np.repeat(np.arange(len(SIZES)), SIZES)).astype(np.int64)
@@ -50,8 +53,36 @@ def _text(rng: np.random.Generator, code: NDArray[np.int64]) -> pd.DataFrame:
     return pd.DataFrame({"gene": gene, "variation": variation, "text": texts}, index=_ids(code), dtype="str")
 
 
+def _bins(rng: np.random.Generator, code: NDArray[np.int64]) -> Design:
+    """Return 30 genes in 3 cells over 40 bins: one gene without any region, a region that never opens, regions in two bins."""
+    n, half = len(code), 20
+    genes, cells = np.arange(n // 3, dtype=np.int32), np.arange(3, dtype=np.int32)
+    openness = rng.gamma(1.0, 1.0, (3, 120)).astype(np.float32)
+    openness[:, 5] = 0.0
+    bins: list[NDArray[np.int64]] = [np.sort(rng.choice(2 * half, 8, replace=False)) for _ in genes]
+    region, weight = [], []
+    bins[4] = bins[4][:0]
+    for g, mine in enumerate(bins):
+        region.append(4 * g + np.arange(len(mine)) // 2)
+        weight.append(rng.uniform(0.1, 0.9, len(mine)))
+    none = np.zeros(0, np.float32)
+    slots = Slots(
+        start=np.cumsum([0, *map(len, bins)]).astype(np.int64),
+        bin=np.concatenate(bins).astype(np.int32),
+        entry=np.arange(sum(map(len, bins)) + 1),
+        region=np.concatenate(region).astype(np.int32),
+        weight=np.concatenate(weight).astype(np.float32),
+        centre=none,
+        factor=none,
+    )
+    middle = 1000 * np.arange(half) + 500
+    distance = np.concatenate([middle, -middle]).astype(np.int32)
+    gene, cell = np.repeat(genes, 3), np.tile(cells, len(genes))
+    return Design(pd.Index(_ids(code)), gene, cell, genes, cells, distance, openness, np.arange(120, dtype=np.int32), slots)
+
+
 def _ids(code: NDArray[np.int64]) -> list[str]:
     return [f"s{i:04d}" for i in range(len(code))]
 
 
-MADE = {"tabular": _tabular, "text": _text}
+MADE: dict[str, Callable[[np.random.Generator, NDArray[np.int64]], Features]] = {"tabular": _tabular, "text": _text, "bins": _bins}

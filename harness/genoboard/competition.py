@@ -58,7 +58,8 @@ class Competition:
         card = plugins.task(task)
         chosen = card.split(split)
         prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or card.default_data, tell)
-        return cls(card, prepared, chosen, prepared.folds(chosen), plugins.metrics_of(card), plugins, workspace)
+        folds = prepared.folds(chosen)
+        return cls(card, prepared.through(chosen), chosen, folds, plugins.metrics_of(card), plugins, workspace)
 
     @cached_property
     def board(self) -> Board:
@@ -95,16 +96,20 @@ class Competition:
         cluster = np.arange(len(test)) if by is None else pd.factorize(table[by].iloc[test], sort=True)[0]
         key = self.board.split_fingerprint
         # the columns of the rows' groups, and no others, stand beside the truth where a metric asks
-        asked = {m.beside for m in self.metrics}
-        beside: dict[str, NDArray[Any]] = {n: pd.factorize(table[n].iloc[test], sort=True)[0] for n in splits.groups_of(table) if n in asked}
-        if "null" in asked and not self.task.classes:
+        asked, beside = {m.beside for m in self.metrics}, {}
+        y = table["y"].to_numpy(dtype=np.float64) if asked > {""} and not self.task.classes else None
+        for name in asked & set(splits.groups_of(table)):
+            unit = pd.factorize(table[name], sort=True)[0]
+            level = [] if y is None else [null(y, unit, self.folds)[test]]
+            beside[name] = np.column_stack([unit[test], *level])
+        if "null" in asked and y is not None:
             of = self.split.baseline
             if of is not None and of not in table:
                 raise DataError(
                     f"Split {self.split.name!r} has the mean by {of!r} for its null, which this dataset does not have. Choose another split."
                 )
             code = None if of is None else pd.factorize(table[of])[0]
-            beside["null"] = null(table["y"].to_numpy(dtype=np.float64), code, self.folds)[test]
+            beside["null"] = null(y, code, self.folds)[test]
         truth = self.codes(table["y"].iloc[test], self.task.classes)
         return Solution(truth, self.task.classes, fold[test], blocks(cluster.astype(np.int64), key), key, scored, beside)
 
@@ -123,7 +128,9 @@ class Competition:
     def takes(self, model: ModelSpec) -> None:
         """Raise `UsageError` unless the model is made for this kind of task and has the columns that it needs."""
         task = self.task
-        if task.kind not in model.kinds or task.target not in model.targets or (model.tasks and task.name not in model.tasks):
+        # a design's rows also come as a table, so what is made for tables may enter
+        kinds = (task.kind, "tabular") if task.kind == "bins" else (task.kind,)
+        if not set(kinds) & set(model.kinds) or task.target not in model.targets or (model.tasks and task.name not in model.tasks):
             meant = ", ".join(model.tasks) or f"{' / '.join(model.kinds)} tasks with a {' or '.join(model.targets)} target"
             raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.")
         missing = self._missing(model)

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +21,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import catalog, splits, table
+from .design import Design
 from .errors import DataError, GenoboardError, UnknownName, UsageError
 from .splits import Fold, Split
+from .table import Features
 from .task import Dataset, DataSource, Task, Tell
 from .workspace import slug, umask
 
@@ -35,6 +37,7 @@ class Prepared:
     ----------
     about : what the cache says of it: ``fingerprint``, ``rows``, ``features``, ``unit``, ``groups``, ``grouping``, ``notes``, ``created``, ``splits``.
     rows : DataFrame (n, 1 + g), indexed by opaque id: ``y``, where there are any ``part``, and one column per kind of group.
+    seen : the features as a published protocol sees them, in place of those in the cache; or None.
     """
 
     task: Task
@@ -42,6 +45,7 @@ class Prepared:
     folder: Path
     about: Mapping[str, Any]
     rows: pd.DataFrame
+    seen: Features | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -53,20 +57,29 @@ class Prepared:
         """Whether there are columns for a control model."""
         return (self.folder / "control.parquet").exists() or (self.folder / "control.npy").exists()
 
-    def X(self, positions: NDArray[np.intp] | None = None, inputs: str = "features") -> pd.DataFrame:
+    def X(self, positions: NDArray[np.intp] | None = None, inputs: str = "features") -> Features:
         """Return the features (or, for a control model, the ``control`` columns) of these rows."""
+        if self.seen is not None and inputs == "features":
+            return self.seen if positions is None else table.take(self.seen, positions)
         return table.read(self.folder / inputs, positions)
 
     @cached_property
     def columns(self) -> pd.DataFrame | None:
         """What is known of the features, indexed by their names; or None."""
         stem = self.folder / "columns"
-        return table.read(stem) if stem.with_suffix(".parquet").exists() else None
+        return table.read_frame(stem) if stem.with_suffix(".parquet").exists() else None
 
     @cached_property
     def original_ids(self) -> pd.Series:
         """Opaque id -> the id that the sample has in its source; for people, never for models."""
         return pd.read_parquet(self.folder / "ids.parquet")["original"]
+
+    def through(self, split: Split) -> Prepared:
+        """Return the dataset as the split's published protocol has it: features and target transformed over all rows."""
+        if split.protocol is None:
+            return self
+        seen, y = resolve_name(split.protocol)(self.X(), self.rows)
+        return replace(self, rows=self.rows.assign(**{splits.TARGET: y}), seen=seen)
 
     def folds(self, split: Split) -> tuple[Fold, ...]:
         """Return the split's folds; raise `DataError` if they are not those that were recorded when the data came in."""
@@ -139,9 +152,9 @@ def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda 
 def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepared:
     """Put a dataset into the cache, whole or not at all, and make `name` stand for it; `promised` is the fingerprint on its card."""
     rows, order = _canonical(task, dataset)
-    parts = {"features": dataset.X.iloc[order].set_axis(rows.index)}
+    parts: dict[str, Features] = {"features": table.take(dataset.X, order, rows.index)}
     if dataset.control is not None:
-        parts["control"] = dataset.control.iloc[order].set_axis(rows.index)
+        parts["control"] = table.take(dataset.control, order, rows.index)
     fingerprint = _fingerprint(rows, parts)
     folder = catalog.objects(task) / fingerprint[:24]
     about = {
@@ -162,8 +175,8 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         "promised": promised,
     }
     with _new_folder(folder) as new:
-        for stem, frame in parts.items():
-            table.write(frame, new / stem)
+        for stem, X in parts.items():
+            table.write(X, new / stem)
         rows.to_parquet(new / "rows.parquet")
         pd.DataFrame({"original": dataset.X.index[order].astype(str)}, index=rows.index).to_parquet(new / "ids.parquet")
         if dataset.columns is not None:
@@ -205,9 +218,14 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
     return rows.iloc[order], order
 
 
-def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> str:
+def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, Features]) -> str:
     digest = hashlib.sha256()
+    # a design's rows are millions, of few genes and cells: these are told once, and then by number
+    coded = any(isinstance(X, Design) for X in parts.values())
     for name, frame in {"rows": rows, **parts}.items():
+        if isinstance(frame, Design):
+            digest.update(frame.digest())
+            continue
         # text is text, whether pandas calls it object (2) or str (3)
         kinds = [str(d) if pd.api.types.is_numeric_dtype(d) else "str" for d in frame.dtypes]
         digest.update(json.dumps([name, [str(c) for c in frame.columns], kinds]).encode())
@@ -219,6 +237,10 @@ def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> str:
             numeric = pd.api.types.is_numeric_dtype(values.dtype)
             if numeric:
                 digest.update(np.ascontiguousarray(values.to_numpy()).data)
+                continue
+            if coded:
+                codes, names = pd.factorize(values)
+                digest.update(json.dumps(list(names)).encode() + np.ascontiguousarray(codes, np.int64).tobytes())
                 continue
             # a JSON array, one value at a time: prose is not copied to be hashed
             for place, (value, known) in enumerate(zip(values, values.notna(), strict=True)):
@@ -251,7 +273,7 @@ def _open(task: Task, name: str) -> Prepared | None:
         try:
             rows = pd.read_parquet(folder / "rows.parquet")
             found = Prepared(task, name, folder, about, rows)
-            parts = {"features": found.X()}
+            parts: dict[str, Features] = {"features": found.X()}
             if found.has_control:
                 parts["control"] = found.X(inputs="control")
             if _fingerprint(rows, parts) == about["fingerprint"]:
@@ -283,6 +305,8 @@ def _new_folder(final: Path) -> Iterator[Path]:
         except OSError:
             # it is there already, perhaps since a moment ago, by another process
             for part in sorted(new.iterdir()):
-                os.replace(part, final / part.name)
+                # a folder cannot take another's place in one step, and what is in it is features, the same by content
+                if not (part.is_dir() and (final / part.name).exists()):
+                    os.replace(part, final / part.name)
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -14,7 +14,7 @@ from . import catalog, data, download
 from .competition import Competition
 from .data import Prepared
 from .errors import DataError, UnknownName, UsageError
-from .rows import view
+from .rows import TestRows, view
 from .splits import groups_of
 from .task import Task, Tell
 from .workspace import Workspace
@@ -178,12 +178,13 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     held, card = view(competition), competition.task
     many = len(held.folds) > 1
-    test = pd.concat([f.test.X.assign(fold=i + 1) if many else f.test.X for i, f in enumerate(held.folds)]).rename_axis(card.id_column)
+    test = pd.concat([_frame(f.test).assign(**({"fold": i + 1} if many else {})) for i, f in enumerate(held.folds)])
+    test = test.rename_axis(card.id_column)
     if many:
         y = pd.concat([f.train.y for f in held.folds])
         train = test.assign(**{card.target_column: y[~y.index.duplicated()]})
     else:
-        train = held.train.X.assign(**{card.target_column: held.train.y}).rename_axis(card.id_column)
+        train = _frame(held.train).assign(**{card.target_column: held.train.y}).rename_axis(card.id_column)
         if held.train.groups is not None:
             yield _csv(held.train.groups.rename_axis(card.id_column).to_frame(), folder / "train_groups.csv")
     yield _csv(train, folder / "train.csv")
@@ -191,6 +192,11 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
     columns = list(competition.form.classes) or [card.target_column]
     floor = 1.0 / len(columns) if competition.form.classes else float(np.mean(competition.codes(train[card.target_column], card.classes)))
     yield _csv(pd.DataFrame(floor, index=test.index, columns=columns), folder / "sample_submission.csv")
+
+
+def _frame(rows: TestRows) -> pd.DataFrame:
+    assert isinstance(rows.X, pd.DataFrame)
+    return rows.X
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> Path:

@@ -239,12 +239,12 @@ class Design:
 
     @classmethod
     def open(cls, folder: Path) -> Design:
-        """Read what `save` wrote; arrays are mapped, not read, until they are used."""
+        """Read what `save` wrote."""
 
         def array(name: str) -> Any:
-            return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            return np.load(folder / f"{name}.npy", allow_pickle=False)
 
-        slots = Slots(*(np.asarray(array(n)) for n in Slots._fields))
+        slots = Slots(*map(array, Slots._fields))
         plain = {f.name: array(f.name) for f in fields(cls) if f.name not in ("index", "slots")}
         index = pd.Index(pd.read_parquet(folder / "ids.parquet")["id"], dtype="str", name="id")
         return cls(index=index, slots=slots, **plain)

@@ -183,6 +183,7 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
             )
         if any(o.labels_only for o in outcomes):
             entry = replace(entry, notes=("the model gives labels, no probabilities: written as 1 and 0", *entry.notes))
+        entry = replace(entry, notes=(*dict.fromkeys(n for o in outcomes for n in o.notes), *entry.notes))
         details: dict[str, Any] = {
             "limits": asdict(run.limits),
             "estimator": repr(run.estimator) if run.estimator is not None else run.model.target,

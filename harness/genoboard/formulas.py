@@ -23,7 +23,8 @@ class Formula(Protocol):
     """What a metric's card points to: a function of truth and prediction, and of resamples of their rows.
 
     Truth: int64 codes (n,); for multilabel 0/1 (n, K); for regression float64 (n,). Where the card names what stands `beside`
-    the truth: float64 (n, 2), the truth and that: the null's predictions, or the codes 0, 1, ... of a group.
+    the truth: float64 (n, 2), the truth and the null's predictions; or (n, 3), the truth, the codes 0, 1, ... of units (genes), and the
+    mean of each unit's rows in training.
     Prediction, by what the card reads. Probabilities: (n, K) as submitted, or (n,), that of class 1. Labels: int64 (n,).
     Values: float64 (n,). Scores: (n, K), or (n,) for a binary task.
     """

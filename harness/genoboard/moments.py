@@ -38,6 +38,24 @@ class Moments:
         X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
         return cls(len(X), X.sum(axis=0), X.T @ X, float(y.sum()), X.T @ y, float(y @ y))
 
+    def scaled(self, mean: Floats, scale: Floats, y_mean: float = 0.0) -> Moments:
+        """Return the moments of (x - `mean`) / `scale` and y - `y_mean`."""
+        n, x, xy, yy = self.n, self.x - self.n * mean, None, 0.0
+        # a part at a time: three arrays of the size of `xx` would be needed at once
+        xx = self.xx - np.outer(x, mean)
+        xx -= np.outer(mean, self.x)
+        xx /= scale
+        xx /= scale[:, None]
+        if self.xy is not None:
+            xy = (self.xy - mean * self.y - y_mean * x) / scale
+            yy = self.yy - 2 * y_mean * self.y + n * y_mean**2
+        return Moments(n, x / scale, xx, self.y - n * y_mean if self.xy is not None else 0.0, xy, yy)
+
+    def __getitem__(self, columns: NDArray[np.intp]) -> Moments:
+        """Return the moments of these columns alone."""
+        xy = None if self.xy is None else self.xy[columns]
+        return Moments(self.n, self.x[columns], self.xx[np.ix_(columns, columns)], self.y, xy, self.yy)
+
     def __add__(self, other: Moments) -> Moments:
         return self._with(other, 1)
 

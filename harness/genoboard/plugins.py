@@ -20,7 +20,7 @@ from . import builtin, hookspecs
 from .errors import PluginError, UnknownName, UsageError, nearest
 from .metrics import Metric
 from .model import ModelSpec
-from .task import Kind, Target, Task
+from .task import Target, Task
 
 if TYPE_CHECKING:
     import click
@@ -82,7 +82,7 @@ class Plugins:
                 raise UsageError(f"{text!r}: there is no file {place}.")
             place = str(path.resolve())
         return ModelSpec(
-            name, f"{place}:{name}", f"{text}, by its path", kinds=get_args(Kind), targets=get_args(Target), any_parameters=True
+            name, f"{place}:{name}", f"{text}, by its path", kinds=("tabular", "text"), targets=get_args(Target), any_parameters=True
         )
 
     def card_module(self, card: ModelSpec) -> str:

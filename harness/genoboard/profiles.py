@@ -26,11 +26,15 @@ def _median_pearson(truth: Floats, prediction: Rows, _k: int, group: Ints, weigh
     drawn) is drawn with it: where its cluster comes twice, so does the unit, with the r that it always has. A unit that spans
     clusters (a gene, where lineages are drawn) stays one unit: its rows are drawn, its r changes, and it counts once.
     So the rows of a unit that lies in one cluster are told apart by the draw, and the others' are not.
+
+    Where the units' means in training stand beside the truth too, both sides are counted from them. Under a split that leaves out cells
+    fold by fold, a gene's training mean is the lower the higher the cells are that it lacks: on raw values the null itself would have an r far below 0.
     """
     unit = truth[:, 1].astype(np.int64)
+    level = truth[:, 2] if truth.shape[1] > 2 else 0.0
     n = np.bincount(unit).astype(np.float64)
     sides = np.ascontiguousarray(truth[:, 0]), prediction
-    x, y = (centred(side, unit, n)[1] for side in sides)
+    x, y = (centred(side - level, unit, n)[1] for side in sides)
     floors = np.stack([ROUNDING * by_group(np.square(side), unit, len(n)) / np.maximum(n, 1) for side in sides], axis=1)
     spread = products(x, y, unit, len(n))
     r = _pearson(spread, n, *floors.T)

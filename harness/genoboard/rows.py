@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from .competition import Competition
 from .errors import UsageError
+from .table import Features
 
 
 @dataclass(frozen=True)
 class TestRows:
-    """`X` (n, p), and `groups` (n,) as opaque codes; None under a split by single rows."""
+    """`X` (n, p), a DataFrame or for kind ``bins`` a `Design`, and `groups` (n,) as opaque codes; None under a split by single rows."""
 
     __test__ = False  # pytest takes any class named so for a test
-    X: pd.DataFrame
+    X: Features
     groups: pd.Series | None
 
 
@@ -67,7 +68,7 @@ def view(competition: Competition) -> Loaded:
     """Return the rows of a competition, fold by fold."""
     table, by = competition.data.rows, competition.split.group
 
-    def part(at: NDArray[np.intp]) -> tuple[pd.DataFrame, pd.Series | None]:
+    def part(at: NDArray[np.intp]) -> tuple[Features, pd.Series | None]:
         groups = None if by is None else pd.Series(competition.groups(at), index=table.index[at], name="group")
         return competition.data.X(at), groups
 

@@ -28,6 +28,7 @@ from genoboard_leaderboard.entry import Verdict
 from . import table, worker
 from .isolation import Limits, peak_memory
 from .model import ModelSpec
+from .table import Features
 from .workspace import model_cache
 
 Stream = Callable[[str], None]
@@ -49,9 +50,9 @@ class Job:
 
     model: ModelSpec
     parameters: Mapping[str, Any]
-    X_train: pd.DataFrame
+    X_train: Features
     y: NDArray[Any]
-    X_test: pd.DataFrame
+    X_test: Features
     classes: tuple[str, ...]
     target_kind: str
     seed: int
@@ -75,6 +76,7 @@ class Outcome:
     seconds_predict: float | None = None
     peak_memory: int | None = None
     labels_only: bool = False
+    notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -131,6 +133,7 @@ def _lay_out(job: Job, folder: Path) -> None:
     told = {
         "model": target,
         "parameters": dict(job.parameters),
+        "kinds": job.model.kinds,
         "classes": job.classes,
         "target_kind": job.target_kind,
         "seed": job.seed,
@@ -254,6 +257,7 @@ def _read_outcome(folder: Path, job: Job, ending: _Ending, log: Path) -> Outcome
         said["seconds_predict"],
         peak,
         said["labels_only"],
+        tuple(said["notes"]),
         said["versions"],
         tables,
     )

@@ -39,7 +39,8 @@ class Solution:
     cluster : int64 (n,), rows that are resampled together share a number 0..G-1.
     scored : int64 (n,), at which places of a submission these rows stand; None: they are all of it, in order.
     key : the split's fingerprint; the resampling weights are a function of it, so entries are compared on the same resamples.
-    beside : what the metrics are given beside the truth, by the name that their cards say: (n,) each, and none that no metric asks for.
+    beside : what the metrics are given beside the truth, by the name that their cards say, and nothing that no metric asks for: the null's
+        predictions (n,), or (n, 2) the codes of units and each unit's mean over the fold's training rows.
     """
 
     truth: NDArray[Any]
@@ -91,7 +92,7 @@ def view(
 ) -> tuple[NDArray[Any], NDArray[Any], int]:
     """Return truth, prediction and number of classes as the metric's formula takes them: merged, one-vs-rest, as labels.
 
-    The truth of a metric that needs more `beside` it is (n, 2); `require_alone` where there is no more.
+    The truth of a metric that needs more `beside` it is (n, 2) or (n, 3); `require_alone` where there is no more.
     """
     k = len(classes)
     if metric.reads == "labels":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import DataError
@@ -31,7 +31,8 @@ class Split:
     asks : the question that the split asks, in a sentence.
     null : the model that answers it for free, in a few words.
     group : the column of `Dataset.groups` that no fold ever cuts through; ``None`` splits single rows.
-    folds : into how many parts the rows are dealt. A held-out split tests on the first part only.
+    folds : into how many parts the rows are dealt; a cross-validated split with fewer groups leaves out one group at a time.
+        A held-out split tests on the first part only.
     cross_validated : every part is predicted once, by a model fitted on the others.
     stratified : parts keep the class shares, as far as the groups allow.
     leaks : what the split lets through, in a sentence; empty for an honest split.
@@ -40,6 +41,8 @@ class Split:
     salt : changed only to make another split of the same kind.
     rule : ``"module:function"`` for a split that dealing cannot make. The function takes the rows
         (DataFrame: id as index, ``y``, where there are any ``part``, and one column per group) and returns a list of (train ids, test ids).
+    protocol : ``"module:function"`` where a published study transformed features and target over all rows, test rows too, before
+        it dealt them: (X, rows) -> (X, y). Such a split `leaks`, and its target is its own.
     unranked : why entries on this split are shown without ranks, in a sentence; empty where they are ranked.
     baseline : for regression, the column of `Dataset.groups` over whose values a fold's training rows are averaged: these means are
         the predictions of the null that ``skill`` is measured against. A value that training lacks gets the mean of all training
@@ -58,6 +61,7 @@ class Split:
     cluster: str | None = None
     salt: str = "genoboard"
     rule: str | None = None
+    protocol: str | None = None
     unranked: str = ""
     baseline: str | None = None
 
@@ -93,6 +97,8 @@ def deal(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
     # what a published competition asked about is for the splits that ask it
     dealt = np.flatnonzero(rows[PART] == TRAIN) if PART in rows else np.arange(len(rows))
     rows = rows.iloc[dealt]
+    if split.cross_validated and split.group in rows:
+        split = replace(split, folds=min(split.folds, max(2, rows[split.group].nunique())))
     part = _parts(split, rows)
     tests = range(split.folds) if split.cross_validated else range(1)
     folds = tuple(Fold(dealt[part != t], dealt[part == t]) for t in tests)
@@ -122,11 +128,12 @@ def fingerprint(rows: pd.DataFrame, folds: Sequence[Fold]) -> str:
 def grouping(rows: pd.DataFrame, group: str) -> dict[str, Any]:
     """Return how many groups have how many of the rows that are dealt, and which share of test rows meets its own group in train when single rows are dealt."""
     import numpy as np
+    import pandas as pd
 
     shared = total = 0
     dealt = rows[rows[PART] == TRAIN] if PART in rows else rows
     sizes = dealt[group].value_counts()
-    by = dealt[group].to_numpy()
+    by = pd.factorize(dealt[group])[0]
     # the parts are dealt by hash: a small dataset may leave some without rows
     part = np.array([_hash("leak", str(i)) % 5 for i in dealt.index])
     for t in range(5):
@@ -148,7 +155,9 @@ def _parts(split: Split, rows: pd.DataFrame) -> NDArray[np.intp]:
         raise DataError(f"Split {split.name!r} groups by {split.group!r}, which this dataset does not have. Choose another split.")
     units = rows.index.to_series() if split.group is None else rows[split.group]
     unit, names = pd.factorize(units, sort=True)
-    strata = pd.factorize(rows["y"], sort=True)[0] if split.stratified else np.zeros(len(rows), dtype=np.intp)
+    # values of a regression are no classes
+    stratified = split.stratified and not pd.api.types.is_float_dtype(rows["y"])
+    strata = pd.factorize(rows["y"], sort=True)[0] if stratified else np.zeros(len(rows), dtype=np.intp)
     counts = np.zeros((len(names), int(strata.max()) + 1))
     np.add.at(counts, (unit, strata), 1.0)
     key = np.array([_hash(split.salt, str(n)) for n in names], dtype=np.uint64)

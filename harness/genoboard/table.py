@@ -1,4 +1,4 @@
-"""Table: a DataFrame on disk, without pickle; NumPy for float32 matrices (read by row, unread where not asked), Parquet for the rest."""
+"""Table: rows of features on disk, without pickle: NumPy for float32 matrices (read by row, unread where not asked), a folder for a design, Parquet for the rest."""
 
 from __future__ import annotations
 
@@ -9,23 +9,45 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .design import Design
+
+Features = pd.DataFrame | Design
+Positions = NDArray[np.intp]
 # Parquet keeps what it packs in memory until this many rows are written: with prose in them, some tens of megabytes.
 GROUP = 512
 
 
-def write(frame: pd.DataFrame, stem: Path) -> None:
-    """Write `frame` beside `stem`: ``stem.npy`` + ``stem.json`` when all of it is float32, else ``stem.parquet``."""
-    if len(frame.columns) and all(d == np.float32 for d in frame.dtypes):
+def take(X: Features, positions: Positions, index: pd.Index | None = None) -> Features:
+    """Return the rows at `positions`, under new names where `index` gives some."""
+    if isinstance(X, Design):
+        return X.take(positions, index)
+    rows = X.iloc[positions]
+    return rows if index is None else rows.set_axis(index)
+
+
+def write(X: Features, stem: Path) -> None:
+    """Write `X` beside `stem`: a design to ``stem.design/``, a frame that is all float32 to ``stem.npy`` + ``stem.json``, else to ``stem.parquet``."""
+    if isinstance(X, Design):
+        X.save(stem.with_suffix(".design"))
+    elif len(X.columns) and all(d == np.float32 for d in X.dtypes):
         # row by row on disk: whoever reads some rows touches only theirs
-        np.save(stem.with_suffix(".npy"), np.ascontiguousarray(frame.to_numpy()), allow_pickle=False)
-        names = {"index": [str(i) for i in frame.index], "columns": [str(c) for c in frame.columns]}
+        np.save(stem.with_suffix(".npy"), np.ascontiguousarray(X.to_numpy()), allow_pickle=False)
+        names = {"index": [str(i) for i in X.index], "columns": [str(c) for c in X.columns]}
         stem.with_suffix(".json").write_text(json.dumps(names), encoding="utf-8")
     else:
-        frame.to_parquet(stem.with_suffix(".parquet"), row_group_size=GROUP)
+        X.to_parquet(stem.with_suffix(".parquet"), row_group_size=GROUP)
 
 
-def read(stem: Path, positions: NDArray[np.intp] | None = None) -> pd.DataFrame:
+def read(stem: Path, positions: Positions | None = None) -> Features:
     """Read what `write` wrote; with `positions`, ascending, only those rows are brought into memory."""
+    if stem.with_suffix(".design").exists():
+        design = Design.open(stem.with_suffix(".design"))
+        return design if positions is None else design.take(positions)
+    return read_frame(stem, positions)
+
+
+def read_frame(stem: Path, positions: Positions | None = None) -> pd.DataFrame:
+    """Read what `write` wrote of a frame."""
     matrix = stem.with_suffix(".npy")
     if not matrix.exists():
         frame = pd.read_parquet(stem.with_suffix(".parquet"))

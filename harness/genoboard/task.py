@@ -13,6 +13,8 @@ from .splits import Split
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .design import Design
+
 Kind = Literal["tabular", "text", "bins"]
 Target = Literal["binary", "multiclass", "multilabel", "regression"]
 
@@ -24,7 +26,7 @@ class Dataset:
     Parameters
     ----------
     X : DataFrame (n, p): one row per sample; the index holds unique ids (str). Kind ``tabular``: float32, no missing values.
-        Kind ``text``: str; ``text`` is the prose, the others are short fields (``gene``, ``variation``); "" where a row has none.
+        Kind ``bins``: a `Design` instead. Kind ``text``: str; ``text`` is the prose, the others are short fields (``gene``, ``variation``); "" where a row has none.
     y : Series (n,): the target on the same index; class names (str) or float64. Missing for a row that is asked but never
         scored (*Ignored*, in Kaggle's word): only where `part` says that it is no training row.
     groups : DataFrame (n, g) of str on the same index: one column per kind of group (``donor``).
@@ -37,7 +39,7 @@ class Dataset:
     lacks : kind of group -> why this dataset does not have it, in a sentence; told where a split needs it.
     """
 
-    X: pd.DataFrame
+    X: pd.DataFrame | Design
     y: pd.Series
     groups: pd.DataFrame
     control: pd.DataFrame | None = None

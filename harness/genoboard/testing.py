@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import cohorts, data, sandbox, scoring, splits, submission
+from . import cohorts, data, sandbox, scoring, splits, submission, table
 from .competition import Competition
 from .errors import GenoboardError, UnknownName, nearest
 from .isolation import Limits
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
 from .sandbox import Job, Outcome
+from .table import Features
 from .task import Task, Tell
 from .workspace import Workspace
 
-HEAVY = ("numpy", "pandas", "sklearn", "torch", "xgboost", "catboost", "transformers", "gensim")
+HEAVY = ("numpy", "pandas", "sklearn", "torch", "xgboost", "catboost", "transformers", "gensim", "numba", "scipy")
 SECONDS = 600.0
 
 
@@ -100,6 +101,7 @@ def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[F
         X, y = cohorts.cohort(card, kind)
         yield from _behaviour(card, estimator, X, y)
         if kind == "text" and "text" not in card.columns:
+            assert isinstance(X, pd.DataFrame)
             bare = _try(card, estimator, X.drop(columns="text"), y, X.drop(columns="text"))
             yield _finding(
                 "it does without the column text, as its card says",
@@ -108,7 +110,7 @@ def _model(card: ModelSpec, estimator: object | None, module: str) -> Iterator[F
             )
 
 
-def _behaviour(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any) -> Iterator[Finding]:
+def _behaviour(card: ModelSpec, estimator: object | None, X: Features, y: Any) -> Iterator[Finding]:
     first = _try(card, estimator, X, y, X)
     yield _finding("it fits and predicts in the worker", first.verdict == "ok", _said(first))
     if first.verdict != "ok":
@@ -128,7 +130,7 @@ def _behaviour(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: An
         _same(first, again),
         "Take the seed from random_state, or from run.seed in fit(X, y, run=...).",
     )
-    one = _try(card, estimator, X, y, X.iloc[:1])
+    one = _try(card, estimator, X, y, table.take(X, np.arange(1)))
     yield _finding("it predicts a single row", one.verdict == "ok", _said(one))
     alike = one.predictions is not None and np.allclose(one.predictions.to_numpy(), values[:1], rtol=1e-5, atol=1e-7)
     if one.verdict == "ok":
@@ -137,11 +139,12 @@ def _behaviour(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: An
             alike,
             "It differs when the row is asked alone: fit every statistic in fit, none in predict.",
         )
-    wide = _try(card, estimator, X.iloc[:30], np.arange(30) % 3 if y.dtype == np.int64 else y[:30], X.iloc[30:40])
+    few, others = table.take(X, np.arange(30)), table.take(X, np.arange(30, 40))
+    wide = _try(card, estimator, few, np.arange(30) % 3 if y.dtype == np.int64 else y[:30], others)
     yield _finding("it fits a handful of rows", wide.verdict == "ok", _said(wide))
 
 
-def _try(card: ModelSpec, estimator: object | None, X: pd.DataFrame, y: Any, test: pd.DataFrame) -> Outcome:
+def _try(card: ModelSpec, estimator: object | None, X: Features, y: Any, test: Features) -> Outcome:
     classes = tuple(f"class {i}" for i in range(int(y.max()) + 1)) if y.dtype == np.int64 else ()
     kind = "regression" if not classes else "multiclass" if len(classes) > 2 else "binary"
     job = Job(
@@ -195,7 +198,7 @@ def _task(task: Task, plugins: Plugins) -> Iterator[Finding]:
             group = prepared.rows[split.group].to_numpy()
             cut = [g for f in folds for g in set(group[f.train]) & set(group[f.test])]
             yield _finding(f"split {split.name} never cuts through a {split.group}", not cut, f"{cut[:1]} is on both sides.")
-        competition = Competition(task, prepared, split, folds, metrics, plugins, Workspace.here())
+        competition = Competition(task, prepared.through(split), split, folds, metrics, plugins, Workspace.here())
         yield from _ceiling(competition)
 
 
@@ -213,8 +216,8 @@ def _ceiling(competition: Competition) -> Iterator[Finding]:
         submission.write(path, form, perfect, form.ids)
         read = submission.read(path, form)
     metric = competition.metrics[0]
-    best = scoring.value_of(metric, truth, solution.rows_of(read.prediction), solution.classes)
-    floor = scoring.value_of(metric, truth, flat, solution.classes)
+    best = scoring.value_of(metric, truth, solution.rows_of(read.prediction), solution.classes, solution.beside)
+    floor = scoring.value_of(metric, truth, flat, solution.classes, solution.beside)
     yield _finding(
         f"split {competition.split.name}: the truth scores better than a constant",
         metric.better(best, floor),

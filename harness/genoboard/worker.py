@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from .table import Features
+
 FITTED = b"fitted\n"
 ANSWERED = b"answered\n"
 ROUNDING = 1e-6
@@ -37,8 +39,10 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     `fitted` returns when the test features lie in the job folder: they are not there while the model is fitted.
     """
     import numpy as np
+    import pandas as pd
 
-    from . import table
+    from . import table, tabulation
+    from .design import Design
     from .model import RunContext
 
     seed_everything(told["seed"])
@@ -56,6 +60,12 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
         extra["groups"] = np.load(job / "groups.npy", allow_pickle=False)
     if "run" in asked:
         extra["run"] = RunContext(scratch, told["seed"], device(), told["threads"], classes, Path(told["cache"]))
+    note, tabular = "", isinstance(X, Design) and "bins" not in getattr(model, "kinds", told["kinds"])
+    if isinstance(X, Design) and tabular:
+        rows, note = tabulation.rows_to_fit(X, told["seed"])
+        print(note or "a model for tables: it is given all rows as one")  # noqa: T201 (into the run's log)
+        X, y = X.table(rows), y[rows]
+        extra.update({"groups": extra["groups"][rows]} if "groups" in extra else {})
     start = time.perf_counter()
     model.fit(X, y, **extra)
     seconds_fit = time.perf_counter() - start
@@ -63,11 +73,13 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     fitted()
     test = table.read(job / "test")
     start = time.perf_counter()
-    predictions, labels_only = predict(model, test, classes)
+    answers = [predict(model, X, classes) for X in (tabulation.pieces(test) if isinstance(test, Design) and tabular else (test,))]
+    predictions, labels_only = pd.concat([frame for frame, _ in answers]), answers[0][1]
     seconds_predict = time.perf_counter() - start
     predictions.to_parquet(job / "predictions.parquet")
     save_artifacts(model, job / "artifacts")
-    answer(job, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, labels_only=labels_only, versions=versions())
+    told_too = {"labels_only": labels_only, "notes": [note] if note else [], "versions": versions()}
+    answer(job, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, **told_too)
 
 
 def build(told: Mapping[str, Any]) -> Any:
@@ -146,7 +158,7 @@ def refuse_other_estimators(model: Any, target_kind: str) -> None:
         raise ModelFailed("failed", f"{type(model).__name__} is {article} {kind.replace('_', ' ')}; this task needs a {wanted}.")
 
 
-def predict(model: Any, X: pd.DataFrame, classes: tuple[str, ...]) -> tuple[pd.DataFrame, bool]:
+def predict(model: Any, X: Features, classes: tuple[str, ...]) -> tuple[pd.DataFrame, bool]:
     """Return predictions, one row per row of X; one column per class, or ``prediction``. True beside labels without probabilities.
 
     `classes` are those of the training rows; code i stands for ``classes[i]``.
