@@ -99,9 +99,7 @@ class Competition:
         asked, beside = {m.beside for m in self.metrics}, {}
         y = table["y"].to_numpy(dtype=np.float64) if asked > {""} and not self.task.classes else None
         for name in asked & set(splits.groups_of(table)):
-            unit = pd.factorize(table[name], sort=True)[0]
-            level = [] if y is None else [null(y, unit, self.folds)[test]]
-            beside[name] = np.column_stack([unit[test], *level])
+            beside[name] = np.column_stack([pd.factorize(table[name].iloc[test], sort=True)[0], fold[test]])
         if "null" in asked and y is not None:
             of = self.split.baseline
             if of is not None and of not in table:

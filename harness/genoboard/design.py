@@ -221,13 +221,16 @@ class Design:
         """
         centre, factor = np.zeros(len(self.slots.bin), np.float32), np.zeros(len(self.slots.bin), np.float32)
         plain = replace(self, slots=self.slots._replace(centre=centre[:0], factor=factor[:0]))
-        for batch in plain.blocks():
+        # a gene's rows must not be parted, however many they are
+        most = int(np.bincount(self._gene).max(initial=10_000))
+        for batch in plain.blocks(size=most):
             for block in batch:
                 low = self.slots.start[self._gene[block.rows[0]]]
                 at = slice(low, low + len(block.bins))
                 values = block.values.astype(np.float64)
                 centre[at], spread = values.mean(axis=0), values.std(axis=0)
-                factor[at] = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6)
+                # less is what float32 rounds
+                factor[at] = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6 * values.max(axis=0))
         return replace(self, slots=self.slots._replace(centre=centre, factor=factor))
 
     def save(self, folder: Path) -> None:

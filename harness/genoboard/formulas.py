@@ -24,7 +24,7 @@ class Formula(Protocol):
 
     Truth: int64 codes (n,); for multilabel 0/1 (n, K); for regression float64 (n,). Where the card names what stands `beside`
     the truth: float64 (n, 2), the truth and the null's predictions; or (n, 3), the truth, the codes 0, 1, ... of units (genes), and the
-    mean of each unit's rows in training.
+    fold that predicted the row.
     Prediction, by what the card reads. Probabilities: (n, K) as submitted, or (n,), that of class 1. Labels: int64 (n,).
     Values: float64 (n,). Scores: (n, K), or (n,) for a binary task.
     """

@@ -26,8 +26,8 @@ class Metric:
     positive : where given, the metric is computed one-vs-rest for this class.
     merge : class -> class; these classes are merged before the formula is applied: labels are renamed, probabilities added up.
     beside : what the formula is given beside the truth, whose shape then is (n, 2) or (n, 3), float64. ``""``: nothing; ``"null"``: the
-        predictions of the split's null (`Split.baseline`); otherwise a column of `Dataset.groups`, as codes 0, 1, ..., and each
-        code's mean over the fold's training rows.
+        predictions of the split's null (`Split.baseline`); otherwise a column of `Dataset.groups`, as codes 0, 1, ..., and
+        the fold that predicted the row.
         Only the rows of a competition have it: such a metric cannot score a file against a file.
     """
 

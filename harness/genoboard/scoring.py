@@ -40,7 +40,7 @@ class Solution:
     scored : int64 (n,), at which places of a submission these rows stand; None: they are all of it, in order.
     key : the split's fingerprint; the resampling weights are a function of it, so entries are compared on the same resamples.
     beside : what the metrics are given beside the truth, by the name that their cards say, and nothing that no metric asks for: the null's
-        predictions (n,), or (n, 2) the codes of units and each unit's mean over the fold's training rows.
+        predictions (n,), or (n, 2) the codes of units and the fold that predicted the row.
     """
 
     truth: NDArray[Any]
