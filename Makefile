@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo demo-text test test-slow check bench clean
+.PHONY: help setup demo demo-text demo-bins test test-slow check bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,11 @@ demo-text: $(STAMP) ## the same with models that read, on generated cancer varia
 	$(BIN)/genoboard run variant-class variant-features tfidf-logistic xgboost-text
 	@echo
 	$(BIN)/genoboard leaderboard variant-class
+
+demo-bins: $(STAMP) ## the same with models of chromatin openness, on a generated genome
+	$(BIN)/genoboard run expression-regression lasso ridge xgboost-bins
+	@echo
+	$(BIN)/genoboard leaderboard expression-regression
 
 test: $(STAMP) ## every test that is not slow
 	$(BIN)/pytest -m "not slow"

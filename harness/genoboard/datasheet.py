@@ -13,7 +13,8 @@ import pandas as pd
 from . import catalog, data, download
 from .competition import Competition
 from .data import Prepared
-from .errors import DataError, UnknownName, UsageError
+from .design import Design
+from .errors import DataError, UnknownName
 from .rows import TestRows, view
 from .splits import groups_of
 from .task import Task, Tell
@@ -171,10 +172,8 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
     """Write what a Kaggle competition hands out: train.csv, test.csv, sample_submission.csv; and the training rows' groups.
 
     The solution stays here. Under a cross-validated split, ``fold`` says which rows are predicted together, by a model
-    that has seen only the others.
+    that has seen only the others. What no CSV can hold, a design, is kept in ``windows/``, for `Design.open`; the tables then tell genes and cells by code.
     """
-    if competition.task.kind != "tabular" and competition.task.kind != "text":
-        raise UsageError(f"{competition.task.name} is a {competition.task.kind} task, which no CSV can hold. Use genoboard.load.")
     folder.mkdir(parents=True, exist_ok=True)
     held, card = view(competition), competition.task
     many = len(held.folds) > 1
@@ -189,14 +188,19 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
             yield _csv(held.train.groups.rename_axis(card.id_column).to_frame(), folder / "train_groups.csv")
     yield _csv(train, folder / "train.csv")
     yield _csv(test, folder / "test.csv")
+    whole = competition.data.X()
+    if isinstance(whole, Design):
+        whole.save(folder / "windows")
+        yield folder / "windows"
     columns = list(competition.form.classes) or [card.target_column]
     floor = 1.0 / len(columns) if competition.form.classes else float(np.mean(competition.codes(train[card.target_column], card.classes)))
     yield _csv(pd.DataFrame(floor, index=test.index, columns=columns), folder / "sample_submission.csv")
 
 
 def _frame(rows: TestRows) -> pd.DataFrame:
-    assert isinstance(rows.X, pd.DataFrame)
-    return rows.X
+    """Return the features, or which gene and cell a design's rows are."""
+    X = rows.X
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame({"gene": X.gene, "cell": X.cell}, index=X.index)
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> Path:

@@ -234,8 +234,8 @@ class Design:
         return replace(self, slots=self.slots._replace(centre=centre, factor=factor))
 
     def save(self, folder: Path) -> None:
-        """Write the design to a new folder: plain NumPy arrays, the ids as Parquet."""
-        folder.mkdir(parents=True)
+        """Write the design to a folder: plain NumPy arrays, the ids as Parquet."""
+        folder.mkdir(parents=True, exist_ok=True)
         for name, values in self._arrays():
             np.save(folder / f"{name}.npy", values, allow_pickle=False)
         pd.DataFrame({"id": self.index.astype("str")}).to_parquet(folder / "ids.parquet")

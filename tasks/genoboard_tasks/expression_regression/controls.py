@@ -103,10 +103,10 @@ def _known(means: dict[int, float], code: NDArray[np.int32], otherwise: float) -
 
 
 def _correlations(a: NDArray[np.float32], b: NDArray[np.float32]) -> Floats:
-    """Return Pearson's r of every row of `a` with every row of `b`; 0 for a constant row."""
+    """Return Pearson's r of every row of `a` with every row of `b`; 0 for a constant row, and where there is nothing to compare."""
 
     def unit(x: NDArray[np.float32]) -> Floats:
-        rows: Floats = x.astype(np.float64) - x.mean(axis=1, keepdims=True, dtype=np.float64)
+        rows: Floats = x - x.sum(axis=1, keepdims=True, dtype=np.float64) / max(1, x.shape[1])
         length = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
         return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 0))
 
