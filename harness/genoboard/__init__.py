@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .design import Block, Design, Slots
+    from .design import Block, Design
     from .errors import (
         DataError,
         GenoboardError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .metrics import Metric, per_class
     from .model import ModelSpec, RunContext
     from .moments import Moments
+    from .slots import Slots
     from .splits import Split
     from .task import Dataset, DataSource, RemoteFile, Task
 
@@ -37,7 +38,7 @@ _HOME = {
     "Split": "splits",
     "Block": "design",
     "Design": "design",
-    "Slots": "design",
+    "Slots": "slots",
     "Moments": "moments",
     "ModelSpec": "model",
     "RunContext": "model",

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .design import Design, Slots
+from .design import Design
 from .model import ModelSpec
+from .slots import Slots
 from .table import Features
 
 SIZES = (29, 29, 29, 3)

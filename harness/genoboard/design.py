@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import UsageError
 from .moments import Moments
+from .slots import Slots, of_genes
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -24,23 +25,6 @@ if TYPE_CHECKING:
 Rows = NDArray[np.intp]
 Floats = NDArray[np.float32]
 EXTRA = 'Binned designs are computed by Numba and SciPy, which are not installed here: pip install "genoboard[bins]"'
-
-
-class Slots(NamedTuple):
-    """The bins that hold a region, gene after gene: a gene's are ``start[g]`` to ``start[g + 1]``, ascending in `bin`.
-
-    Slot s holds the entries ``entry[s]`` to ``entry[s + 1]``, at least one: `region` numbers with their `weight`, what a unit of openness
-    of that region adds to the bin. Its value in a cell is ln(1 + sum of weight x openness), then, where there are any, less its `centre`
-    and times its `factor`.
-    """
-
-    start: NDArray[np.int64]
-    bin: NDArray[np.int32]
-    entry: NDArray[np.int64]
-    region: NDArray[np.int32]
-    weight: Floats
-    centre: Floats
-    factor: Floats
 
 
 class Block(NamedTuple):
@@ -103,7 +87,7 @@ class Design:
         genes, cells = np.unique(gene), np.unique(cell)
         slots, openness, regions = self.slots, self.openness, self.regions
         if len(genes) < len(self.genes):
-            slots = _of_genes(slots, np.searchsorted(self.genes, genes))
+            slots = of_genes(slots, np.searchsorted(self.genes, genes))
             used = np.unique(slots.region)
             slots = slots._replace(region=np.searchsorted(used, slots.region).astype(np.int32))
             openness, regions = openness[:, used], regions[used]
@@ -302,30 +286,6 @@ class Design:
             bins = self.slots.bin[self.slots.start[gene[low]] : self.slots.start[gene[low] + 1]]
             found.append(Block(rows[low:high], bins, values[offset[low] : offset[high]].reshape(high - low, len(bins))))
         return found
-
-
-def _of_genes(slots: Slots, genes: NDArray[np.intp]) -> Slots:
-    """Return the slots of these genes (places, ascending)."""
-    count = np.diff(slots.start)[genes]
-    of_slot = _ranges(slots.start[genes], count)
-    entries = np.diff(slots.entry)[of_slot]
-    of_entry = _ranges(slots.entry[of_slot], entries)
-    scaled = len(slots.centre) > 0
-    return Slots(
-        np.concatenate([[0], np.cumsum(count)]),
-        slots.bin[of_slot],
-        np.concatenate([[0], np.cumsum(entries)]),
-        slots.region[of_entry],
-        slots.weight[of_entry],
-        slots.centre[of_slot] if scaled else slots.centre,
-        slots.factor[of_slot] if scaled else slots.factor,
-    )
-
-
-def _ranges(start: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return ``start[0], start[0] + 1, ...`` (`count[0]` of them), then the same of ``start[1]``, and so on."""
-    found: NDArray[np.int64] = np.arange(int(count.sum())) + np.repeat(start - np.concatenate([[0], np.cumsum(count)[:-1]]), count)
-    return found
 
 
 def _run(kernel: str, *given: Any) -> None:
