@@ -81,8 +81,30 @@ def test_a_changed_dataset_has_another_fingerprint() -> None:
 
 
 def test_too_few_groups_are_refused_with_their_number() -> None:
-    with pytest.raises(DataError, match=r"deals 5 parts, but there are only 3 donors. Use another split or more data"):
-        deal(replace(DONOR, cross_validated=True), cohort(60, 3))
+    with pytest.raises(DataError, match=r"deals 2 parts, but there are only 1 donors. Use another split or more data"):
+        deal(replace(DONOR, cross_validated=True), cohort(60, 1))
+    with pytest.raises(DataError, match=r"deals 5 parts, but there are only 3 rows"):
+        deal(replace(RANDOM, cross_validated=True), cohort(3))
+
+
+def test_a_cross_validated_split_of_fewer_groups_than_folds_leaves_out_one_group_at_a_time() -> None:
+    for donors in (2, 3, 4):
+        rows = cohort(60, donors)
+        folds = deal(replace(DONOR, cross_validated=True), rows)
+        left_out = [set(rows["donor"].iloc[f.test]) for f in folds]
+        assert all(len(names) == 1 for names in left_out)
+        assert set.union(*left_out) == set(rows["donor"])
+        assert len(folds) == donors
+
+
+def test_targets_that_are_numbers_are_no_classes_to_keep_the_shares_of() -> None:
+    rows = cohort()
+    one, other = (rows.assign(y=np.random.default_rng(seed).normal(size=len(rows))) for seed in (0, 1))
+    for split in (DONOR, RANDOM):
+        every = replace(split, cross_validated=True)
+        assert fingerprint(one, deal(every, one)) == fingerprint(other, deal(every, other)), "the values of the target deal nothing"
+        assert fingerprint(one, deal(every, one)) == fingerprint(rows, deal(replace(every, stratified=False), rows))
+        assert fingerprint(rows, deal(every, rows)) != fingerprint(rows, deal(replace(every, stratified=False), rows)), "classes do"
 
 
 def test_a_group_that_the_data_do_not_have_is_named() -> None:

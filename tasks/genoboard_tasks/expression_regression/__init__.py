@@ -18,6 +18,7 @@ DEMO = DataSource(
     "a generated genome: 600 genes x 18 cells of 5 lineages, 200 bins, expression by known weights that fall off with distance; nobody's data",
     generate=HERE + "demo:generate",
     licence="Apache-2.0, as the code that makes it",
+    fingerprint="e166fa4146a359229b00b491fde5fed1c4d9bdceb825121b73dc262b44398135",
 )
 
 CELLS = Split(

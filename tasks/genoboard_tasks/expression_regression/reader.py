@@ -60,11 +60,22 @@ def dataset(study: Study) -> Dataset:
     ]
     return Dataset(
         X=design,
-        y=pd.Series(np.log1p(expression).ravel(), index=index, name="expression"),
+        y=pd.Series(_logarithm(expression).ravel(), index=index, name="expression"),
         groups=pd.DataFrame(groups, index=index, dtype="str"),
         unit=f"ln(1 + openness), target {study.unit}",
         notes=(*study.notes, *notes),
     )
+
+
+def _logarithm(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ln(1 + values), rounded to 20 bits, some 6 digits.
+
+    The last bits of a logarithm differ between processors. What is left after rounding does not, and so the same files
+    have the same fingerprint everywhere.
+    """
+    fraction, power = np.frexp(np.log1p(values))
+    rounded: NDArray[np.float64] = np.ldexp(np.rint(fraction * 2**20), power - 20)
+    return rounded
 
 
 def _shuffled(names: pd.Index) -> NDArray[np.intp]:
