@@ -9,7 +9,7 @@ from genoboard import ModelSpec, hookimpl
 
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
-    """Return the cards of ``catboost`` and ``catboost-text``."""
+    """Return the cards of ``catboost``, ``catboost-text`` and ``catboost-bins``."""
     return [
         ModelSpec(
             "catboost",
@@ -33,5 +33,13 @@ def register_models() -> Iterable[ModelSpec]:
             kinds=("text",),
             targets=("multiclass",),
             columns=("gene", "variation"),
+        ),
+        ModelSpec(
+            "catboost-bins",
+            "genoboard_catboost.bins:CatBoostBins",
+            "symmetric trees of CatBoost on openness by distance, on what the means of a row's gene and cell leave",
+            {"iterations": 500, "learning_rate": 0.1, "depth": 6, "l2_leaf_reg": 10.0, "rsm": 0.5, "inner": 5, "rows": 1_000_000},
+            kinds=("bins",),
+            targets=("regression",),
         ),
     ]

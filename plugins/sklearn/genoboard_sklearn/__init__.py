@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from genoboard import ModelSpec, hookimpl
 
 MODELS = "genoboard_sklearn.models:"
 TEXT = "genoboard_sklearn.text:"
+LINEAR = "genoboard_sklearn.linear:"
 
 
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
-    """Return one card per function in `models`, and per class in `text`."""
+    """Return one card per function in `models` and `linear`, and per class in `text`."""
     forest = {"min_samples_leaf": 1, "class_weight": None, "expressed_in": 0.05, "top": 1000}
+    path = {"alpha": None, "n_alphas": 100, "eps": 1e-3, "folds": 5, "rule": "min", "standardise": True, "top": 5000}
+    linear: dict[str, Any] = {"kinds": ("bins", "tabular"), "targets": ("regression",)}
     return [
         ModelSpec(
             "logistic-regression",
@@ -98,5 +102,30 @@ def register_models() -> Iterable[ModelSpec]:
             {"words": 300, "mask_gene": False, "C": (5.0, 15.0, 50.0), "balance": 1.0, "axes": 800, "variant_weight": 0.17, "folds": 4},
             kinds=("text",),
             columns=("gene", "variation", "text"),
+        ),
+        ModelSpec(
+            "lasso",
+            LINEAR + "lasso",
+            "scikit-learn's lasso along its whole path, from second moments; the penalty by inner folds",
+            path,
+            **linear,
+        ),
+        ModelSpec(
+            "elastic-net",
+            LINEAR + "elastic_net",
+            "scikit-learn's elastic net along its whole path, from second moments; the penalty by inner folds",
+            {"l1_ratio": 0.5, **path},
+            **linear,
+        ),
+        ModelSpec(
+            "ridge", LINEAR + "ridge", "ridge regression, from second moments; the penalty by inner folds", {**path, "eps": 1e-7}, **linear
+        ),
+        ModelSpec(
+            "ridge-deviations",
+            "genoboard_sklearn.deviations:RidgeDeviations",
+            "means of a row's gene and cell, and ridge on how its openness differs from the gene's mean",
+            {k: v for k, v in path.items() if k != "top"} | {"eps": 1e-7},
+            kinds=("bins",),
+            targets=("regression",),
         ),
     ]

@@ -20,7 +20,7 @@ from genoboard import ModelSpec
 from genoboard_sklearn import register_models
 from genoboard_sklearn.genes import Components, GeneFilter, GeneScaler
 
-CARDS = {card.name: card for card in register_models() if "tabular" in card.kinds}
+CARDS = {card.name: card for card in register_models() if "tabular" in card.kinds and "multiclass" in card.targets}
 EXPLAINED = ("logistic-regression", "random-forest", "extra-trees")
 FEW = {"random-forest": {"n_estimators": 20}, "extra-trees": {"n_estimators": 20}, "hist-gradient-boosting": {"max_iter": 20}}
 every_model = pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)

@@ -9,7 +9,7 @@ from genoboard import ModelSpec, hookimpl
 
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
-    """Return the cards of ``xgboost`` and ``xgboost-text``."""
+    """Return the cards of ``xgboost``, ``xgboost-text`` and ``xgboost-bins``."""
     return [
         ModelSpec(
             "xgboost",
@@ -47,5 +47,23 @@ def register_models() -> Iterable[ModelSpec]:
             kinds=("text",),
             targets=("multiclass",),
             columns=("gene", "variation"),
+        ),
+        ModelSpec(
+            "xgboost-bins",
+            "genoboard_xgboost.bins:XGBoostBins",
+            "trees of XGBoost on openness by distance, on what the means of a row's gene and cell leave",
+            {
+                "n_estimators": 400,
+                "learning_rate": 0.08,
+                "max_depth": 6,
+                "min_child_weight": 50.0,
+                "subsample": 0.7,
+                "colsample_bytree": 0.5,
+                "reg_lambda": 10.0,
+                "inner": 5,
+                "rows": 1_000_000,
+            },
+            kinds=("bins",),
+            targets=("regression",),
         ),
     ]
