@@ -11,6 +11,8 @@ __all__ = ["CHUNKS", "fill_dense", "fill_packed", "get_num_threads", "project", 
 
 # Sums may be contracted and vectorised: values are finite, and nothing hangs on the sign of a zero.
 FAST = {"contract", "nsz", "nnan", "ninf", "reassoc"}
+# Numbers of rows that are kept, of how many segments at most, and lines of a matrix of sums: all stay in cache.
+KEPT, MOST_TOGETHER, TILE = 1 << 17, 1024, 16
 CHUNKS = 4  # per thread, so that one that starts late holds nobody up
 # An index of this type needs no test for being negative, and the loop around it becomes vector instructions.
 AT = np.uint32
@@ -120,40 +122,81 @@ def second_moments(
     Segment i, ``first[i]`` to ``first[i + 1]``, is rows of one gene and one part; thread t has the segments ``bounds[t]`` to
     ``bounds[t + 1]`` and its own sums: `xx` (T, K, p, p), `xs` and `xy` (T, K, p), float64. `sizes`: the most rows of a segment, slots
     and entries of a gene. The values are those of `fill_dense`, so these are the moments of the very matrix that batches bring.
+
+    The sums of a part are larger than a cache. So the rows of some segments are kept, and these segments go over the sums together, a
+    tile of lines at a time.
     """
     tall, most, widest = sizes
+    parts, p = xs.shape[1], xs.shape[2]
+    room = max(KEPT, (tall + 3) * most)
     for t in prange(len(bounds) - 1):
         x, u, scratch = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(widest, np.float32)
-        bits = u.view(np.int32)
-        # four rows at a time, so three more of zeros may be needed
-        block, square = np.empty((tall + 3, most)), np.empty((most, most))
-        for segment in range(bounds[t], bounds[t + 1]):
-            low, high = first[segment], first[segment + 1]
-            g, k = gene[low], part[low]
-            n = slots.start[g + 1] - slots.start[g]
-            at = slots.bin[slots.start[g] : slots.start[g + 1]]
-            rows = high - low
-            sums, products = xs[t, k], xy[t, k]
-            for i in range(rows):
-                target = y[low + i]
-                _values(slots, openness[cell[low + i]], g, x, u, bits, scratch)
+        bits, line = u.view(np.int32), np.empty(most)
+        # by segment: where its rows and bins are kept, how many of each, and how far it has come
+        rows, bins = np.empty(room), np.empty(room, np.int32)
+        about = np.empty((5, MOST_TOGETHER), np.int64)
+        row_at, bin_at, height, live, done = about[0], about[1], about[2], about[3], about[4]
+        begin = bounds[t]
+        while begin < bounds[t + 1]:
+            end, used_rows, used_bins = begin, 0, 0
+            while end < bounds[t + 1]:
+                low, high = first[end], first[end + 1]
+                g, k, n = gene[low], part[low], slots.start[gene[low] + 1] - slots.start[gene[low]]
+                # four rows at a time, so up to three more of zeros
+                tallest = (high - low + 3) // 4 * 4
+                if end > begin and (used_rows + tallest * n > room or end - begin == MOST_TOGETHER):
+                    break
+                held = rows[used_rows : used_rows + tallest * n].reshape(tallest, n)
+                held[high - low :] = 0
+                for i in range(high - low):
+                    _values(slots, openness[cell[low + i]], g, x, u, bits, scratch)
+                    for s in range(n):
+                        held[i, s] = x[s]
+                of_gene, sums, products, count = slots.bin[slots.start[g] : slots.start[g + 1]], xs[t, k], xy[t, k], 0
                 for s in range(n):
-                    block[i, s] = x[s]
-                    sums[AT(at[s])] += block[i, s]
-                    products[AT(at[s])] += block[i, s] * target
-            block[rows : rows + 3, :n] = 0
-            square[:n, :n] = 0
-            for i in range(0, rows, 4):
-                b0, b1, b2, b3 = block[i], block[i + 1], block[i + 2], block[i + 3]
-                for r in range(n):
-                    a0, a1, a2, a3 = b0[r], b1[r], b2[r], b3[r]
-                    # closed in all four cells: nothing to add
-                    if a0 == 0 and a1 == 0 and a2 == 0 and a3 == 0:
-                        continue
-                    line = square[r]
-                    for c in range(r, n):
-                        line[c] += a0 * b0[c] + a1 * b1[c] + a2 * b2[c] + a3 * b3[c]
-            for r in range(n):
-                line, total = square[r], xx[t, k, at[r]]
-                for c in range(r, n):
-                    total[AT(at[c])] += line[c]
+                    total, product, closed = 0.0, 0.0, True
+                    for i in range(high - low):
+                        value = held[i, s]
+                        held[i, count] = value
+                        total += value
+                        product += value * y[low + i]
+                        closed &= value == 0
+                    # what is closed in all of these cells adds nothing
+                    if not closed:
+                        sums[AT(of_gene[s])] += total
+                        products[AT(of_gene[s])] += product
+                        bins[used_bins + count] = of_gene[s]
+                        count += 1
+                at = end - begin
+                row_at[at], bin_at[at], height[at], live[at], done[at] = used_rows, used_bins, tallest, count, 0
+                used_rows, used_bins, end = used_rows + tallest * n, used_bins + count, end + 1
+            for k in range(parts):
+                for edge in range(TILE, p + TILE, TILE):
+                    for at in range(end - begin):
+                        low = first[begin + at]
+                        if part[low] != k:
+                            continue
+                        n, count, r = slots.start[gene[low] + 1] - slots.start[gene[low]], live[at], done[at]
+                        held = rows[row_at[at] : row_at[at] + height[at] * n].reshape(height[at], n)
+                        place = bins[bin_at[at] : bin_at[at] + count]
+                        while r < count and place[r] < edge:
+                            line[r:count] = 0
+                            eights = height[at] // 8 * 8
+                            for i in range(0, eights, 8):
+                                b0, b1, b2, b3 = held[i], held[i + 1], held[i + 2], held[i + 3]
+                                b4, b5, b6, b7 = held[i + 4], held[i + 5], held[i + 6], held[i + 7]
+                                a0, a1, a2, a3, a4, a5, a6, a7 = b0[r], b1[r], b2[r], b3[r], b4[r], b5[r], b6[r], b7[r]
+                                for c in range(r, count):
+                                    four = a0 * b0[c] + a1 * b1[c] + a2 * b2[c] + a3 * b3[c]
+                                    line[c] += four + a4 * b4[c] + a5 * b5[c] + a6 * b6[c] + a7 * b7[c]
+                            for i in range(eights, height[at], 4):
+                                b0, b1, b2, b3 = held[i], held[i + 1], held[i + 2], held[i + 3]
+                                a0, a1, a2, a3 = b0[r], b1[r], b2[r], b3[r]
+                                for c in range(r, count):
+                                    line[c] += a0 * b0[c] + a1 * b1[c] + a2 * b2[c] + a3 * b3[c]
+                            total_line = xx[t, k, place[r]]
+                            for c in range(r, count):
+                                total_line[AT(place[c])] += line[c]
+                            r += 1
+                        done[at] = r
+            begin = end
