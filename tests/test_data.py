@@ -328,12 +328,6 @@ def test_a_task_that_asks_for_one_number_exports_a_sample_of_the_training_mean(
     assert submit(competition, sample, "mean").verdict == "ok"
 
 
-def test_a_task_that_no_csv_can_hold_is_not_exported(pebbles: Task, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"bare is a bins task, which no CSV can hold\. Use genoboard\.load\."):
-        list(export(without_controls(replace(pebbles, kind="bins"))(), tmp_path / "taken"))
-    assert not (tmp_path / "taken").exists()
-
-
 def test_an_export_that_cannot_be_written_is_an_error_and_no_traceback(genoboard: Callable[..., Said]) -> None:
     Path("taken").write_text("")
     said = genoboard("data", "pebbles", "--export", "taken")

@@ -649,3 +649,17 @@ def test_a_board_of_real_cells_stands_with_every_control(erythroid: Prepared, wo
     assert mse["cell-mean"] < mse["grand-mean"] < 1.1 * mse["cell-mean"]
     assert mse["gene-mean"] == pytest.approx(mse["grand-mean"]), "no gene has been seen"
     assert mse["additive"] == pytest.approx(mse["cell-mean"])
+
+
+def test_what_is_taken_home_are_ids_with_their_gene_and_cell_and_the_windows_but_no_test_target(workspace: Path, tmp_path: Path) -> None:
+    competition = compete(workspace, "random")
+    written = [p.name for p in datasheet.export(competition, tmp_path)]
+    assert written == ["train.csv", "test.csv", "windows", "sample_submission.csv"]
+    train, test = (pd.read_csv(tmp_path / f"{side}.csv", index_col="id") for side in ("train", "test"))
+    assert list(train.columns) == ["gene", "cell", "expression"]
+    assert list(test.columns) == ["gene", "cell"]
+    windows = Design.open(tmp_path / "windows")
+    at = windows.index.get_indexer(test.index)
+    assert windows.gene[at].tolist() == test["gene"].tolist()
+    assert windows.cell[at].tolist() == test["cell"].tolist()
+    assert np.array_equal(windows.take(at[:5]).dense(), competition.data.X(competition.test[:5]).dense())

@@ -266,7 +266,7 @@ def test_a_split_too_small_to_be_dealt_again_is_refused_before_anything_is_fitte
     competition = Competition.open("few", "coarse", None, tmp_path, plugins)
     with pytest.raises(DataError) as refused:
         genoboard.evaluate(competition, model, oof=True)
-    assert str(refused.value) == "Split 'coarse-dev' deals 5 parts, but there are only 2 ponds. Use another split or more data."
+    assert str(refused.value) == "Split 'coarse-dev' deals 2 parts, but there are only 1 ponds. Use another split or more data."
     assert not (tmp_path / "submissions").exists()
 
 
@@ -275,15 +275,15 @@ def test_a_run_in_this_process_has_nothing_to_keep_them_with(tmp_path: Path, mod
         genoboard.evaluate(compete(tmp_path), model, oof=True, in_process=True)
 
 
-def quarters() -> Dataset:
+def halves() -> Dataset:
     data = cohort()
-    return replace(data, groups=pd.DataFrame({"pond": [f"H{i % 4}" for i in range(48)]}, index=data.X.index))
+    return replace(data, groups=pd.DataFrame({"pond": [f"H{i % 2}" for i in range(48)]}, index=data.X.index))
 
 
 class Few:
-    """A plugin whose task has four groups."""
+    """A plugin whose task has two groups."""
 
     @hookimpl
     def register_tasks(self) -> Iterable[Task]:
-        source: Any = DataSource("demo", "a small cohort", generate=f"{__name__}:quarters")
+        source: Any = DataSource("demo", "a small cohort", generate=f"{__name__}:halves")
         return (replace(TASK, name="few", sources=(source,), splits=(replace(DONOR, name="coarse", folds=2, group="pond"),)),)

@@ -98,6 +98,7 @@ def test_while_a_model_is_fitted_the_test_rows_are_nowhere_in_its_job_folder_and
     assert sorted(told) == [
         "cache",
         "classes",
+        "kinds",
         "memory",
         "model",
         "parameters",

@@ -107,7 +107,9 @@ class Design:
         buffers = np.empty((2, min(size, len(rows)), self.shape[1]), np.float32)
         for number, start in enumerate(range(0, len(rows), size)):
             batch = rows[start : start + size]
-            batch = batch[np.argsort(self._gene[batch], kind="stable")]
+            # numbers of 16 bits are sorted by counting, in a tenth of the time
+            gene = self._gene[batch].astype(np.uint16 if len(self.genes) <= 1 << 16 else np.int64)
+            batch = batch[np.argsort(gene, kind="stable")]
             out = buffers[number % 2, : len(batch)]
             _run("fill_dense", out, *self._of(batch))
             yield batch, out
