@@ -23,7 +23,6 @@ from genoboard.scoring import (
     null,
     resampling_weights,
     score,
-    t_quantile,
     value_of,
     view,
 )
@@ -45,12 +44,6 @@ def solved(n: int = 60, groups: int = 12, folds: int = 1, seed: int = 0, key: st
 
 
 # The interval
-
-
-@settings(deadline=None, max_examples=200)
-@given(df=st.integers(1, 5000), p=st.floats(0.6, 0.9995))
-def test_the_t_quantile_is_students(df: int, p: float) -> None:
-    assert t_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-8)
 
 
 def test_an_interval_is_the_value_and_t_times_the_bootstraps_standard_error_corrected_for_few_clusters() -> None:

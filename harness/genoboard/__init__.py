@@ -20,10 +20,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .evaluation import cross_validate, evaluate, load
+    from .figure import Figure, canvas
     from .hookspecs import hookimpl
     from .metrics import Metric, per_class
     from .model import ModelSpec, RunContext
     from .moments import Moments
+    from .results import NotDrawn, Results
     from .slots import Slots
     from .splits import Split
     from .task import Dataset, DataSource, RemoteFile, Task
@@ -44,6 +46,10 @@ _HOME = {
     "RunContext": "model",
     "Metric": "metrics",
     "per_class": "metrics",
+    "Figure": "figure",
+    "canvas": "figure",
+    "Results": "results",
+    "NotDrawn": "results",
     "load": "evaluation",
     "evaluate": "evaluation",
     "cross_validate": "evaluation",
@@ -63,14 +69,17 @@ __all__ = [
     "DataSource",
     "Dataset",
     "Design",
+    "Figure",
     "GenoboardError",
     "InvalidSubmission",
     "Metric",
     "ModelFailed",
     "ModelSpec",
     "Moments",
+    "NotDrawn",
     "PluginError",
     "RemoteFile",
+    "Results",
     "RunContext",
     "Slots",
     "Split",
@@ -78,6 +87,7 @@ __all__ = [
     "UndefinedScore",
     "UnknownName",
     "UsageError",
+    "canvas",
     "cross_validate",
     "evaluate",
     "hookimpl",

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Entry
-from genoboard_leaderboard.pairing import Difference, difference
+from genoboard_leaderboard.pairing import Difference, Seeds, difference
 from genoboard_leaderboard.store import Store
 
-from . import board, scoring
+from . import board
 from .competition import Competition
 from .errors import UndefinedScore, UnknownName, UsageError
 from .metrics import Metric
@@ -26,6 +26,11 @@ class Side:
     label: str
     entries: tuple[Entry, ...]
     value: float
+
+    def seeds(self, metric: str) -> Seeds:
+        """Return how the scores vary over the seeds."""
+        values = [s.value for e in self.entries if (s := e.score(metric)) and s.value is not None]
+        return Seeds(statistics.stdev(values) if len(values) > 1 else 0.0, len(values))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -82,8 +87,7 @@ class Comparison:
 def paired(competition: Competition, a: str, b: str, metric: str | None = None) -> Comparison:
     """Compare two standings, each given by its name or an entry's id, on a metric of the task; the primary one by default.
 
-    The interval is difference +- t(G-1) * SD of the paired bootstrap differences * sqrt(G / (G-1)), with G the number of groups that
-    were resampled. A name stands for the latest valid entry's standing: the mean over its seeds. An id stands for that entry alone.
+    The interval is `pairing.difference`'s, over the groups that were resampled. A name stands for the latest valid entry's standing: the mean over its seeds. An id stands for that entry alone.
 
     Raises
     ------
@@ -100,11 +104,9 @@ def paired(competition: Competition, a: str, b: str, metric: str | None = None) 
         raise UsageError(
             f"{a} and {b} were scored by different versions of {card.name}, which cannot be compared. Enter the older one again."
         )
-    clusters = int(competition.solution.cluster.max()) + 1
-    found = Difference(first.value - second.value)
-    if clusters > 1:
-        drawn = _replicates(competition, first, card), _replicates(competition, second, card)
-        found = difference(first.value, second.value, *drawn, scoring.widening(clusters))
+    clusters = competition.solution.clusters
+    drawn = _replicates(competition, first, card), _replicates(competition, second, card)
+    found = difference(first.value, second.value, *drawn, clusters, (first.seeds(card.name), second.seeds(card.name)))
     return Comparison(card, first, second, found, clusters)
 
 

@@ -206,4 +206,6 @@ def measure(
     submission.write(path, competition.form, prediction, competition.form.ids)
     read = submission.read(path, competition.form)
     scores, replicates = scoring.score(competition.metrics, competition.solution, read.prediction)
-    return replace(entry, scores=scores, submission_sha256=read.sha256, notes=read.notes), replicates
+    by, clusters = competition.split.bootstrap_group or "row", competition.solution.clusters
+    entry = replace(entry, scores=scores, submission_sha256=read.sha256, notes=read.notes, cluster=by, clusters=clusters)
+    return replace(entry, scorer=scoring.VERSION), replicates

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .delong import contributions
 from .errors import UndefinedScore
 from .ranks import Floats, Ints, ascending, bounds, weight_before
 
 Rows = NDArray[Any]  # truth or prediction, n rows of codes or numbers
+Contributions = Callable[[Rows, Rows, int, Ints], Floats]
 
 EPSILON = 1e-15  # the clip of every log loss
 ECE_EDGES = np.arange(1, 15) / 15
@@ -45,6 +47,8 @@ class Weighted:
 
     compute: Callable[[Rows, Rows, int, Ints, Floats], Floats]  # (truth, prediction, n_classes, group, weights) -> (R,)
     undefined: str = ""  # why that is NaN, where it can be
+    # where theory gives the standard error: (truth, prediction, n_classes, group) -> (G,), whose sum of squares is the variance
+    contributions: Contributions | None = None
 
     def score(self, truth: Rows, prediction: Rows, n_classes: int) -> float:
         """Return the metric of these rows; see `Formula`."""
@@ -330,6 +334,6 @@ def _spearman(truth: Floats, prediction: Floats, _k: int, group: Ints, weights: 
     return in_chunks(lambda w: correlation(spread_of(w.take(group, axis=1), x(w), y(w))), weights, len(group))
 
 
-auroc = _one_vs_rest(_roc_area, needs_others=True)
+auroc = replace(_one_vs_rest(_roc_area, needs_others=True), contributions=contributions)
 auprc = _one_vs_rest(_average_precision, needs_others=False)
 spearman = Weighted(_spearman, f"Spearman's rho {_CONSTANT}")

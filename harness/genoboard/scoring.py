@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Score
+from genoboard_leaderboard.pairing import error, reach
 
 from .errors import UndefinedScore, UsageError
 from .metrics import Metric
@@ -21,6 +21,8 @@ from .splits import Fold
 if TYPE_CHECKING:
     from .formulas import Formula
 
+# Version of how replicates are drawn and intervals made; raise it when any of them would come out otherwise.
+VERSION = 1
 REPLICATES = 1000
 MOST_CLUSTERS = 10_000
 Vector = NDArray[np.float64]
@@ -51,9 +53,25 @@ class Solution:
     scored: NDArray[np.int64] | None = None
     beside: Beside = field(default_factory=dict)
 
+    @property
+    def clusters(self) -> int:
+        """How many groups are resampled."""
+        return int(self.cluster.max()) + 1
+
     def rows_of(self, prediction: Vector) -> Vector:
         """Return the predictions of the rows that have a truth."""
         return prediction if self.scored is None else prediction[self.scored]
+
+    def part(self, where: NDArray[np.bool_], key: str | None = None) -> Solution:
+        """Return the solution of the rows `where` (n,), their clusters and folds counted anew."""
+        fold, cluster = (np.unique(v[where], return_inverse=True)[1].astype(np.int64) for v in (self.fold, self.cluster))
+        scored = (np.arange(len(where)) if self.scored is None else self.scored)[where]
+        beside = {name: more[where] for name, more in self.beside.items()}
+        return Solution(self.truth[where], self.classes, fold, cluster, key or self.key, scored, beside)
+
+    def alone(self) -> Solution:
+        """Return the same for predictions of just these rows, in their order."""
+        return replace(self, scored=None)
 
 
 def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> tuple[tuple[Score, ...], Mapping[str, Vector]]:
@@ -75,7 +93,7 @@ def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> 
             continue
         drawn = replicates_of(metric, solution, prediction, weights)
         replicates[metric.name] = drawn
-        low, high = interval(value, drawn, weights.shape[1], metric)
+        low, high = interval(value, drawn, solution.clusters, metric, analytic(metric, solution, prediction))
         mean, sd, reason = over_folds(metric, solution, prediction)
         scores.append(Score(metric.name, value, low, high, metric.version, reason, mean, sd))
     return tuple(scores), replicates
@@ -162,7 +180,7 @@ def formula(metric: Metric) -> Formula:
 
 def resampling_weights(solution: Solution) -> Vector:
     """Return (R, G): how often each of the G clusters is drawn in each of R bootstrap resamples."""
-    groups = int(solution.cluster.max()) + 1
+    groups = solution.clusters
     rng = np.random.default_rng(int(solution.key[:16], 16))
     return rng.multinomial(groups, np.full(groups, 1.0 / groups), size=REPLICATES).astype(np.float64)
 
@@ -184,22 +202,32 @@ def replicates_of(metric: Metric, solution: Solution, prediction: Vector, weight
     return formula(metric).replicates(t, p, k, solution.cluster, weights)
 
 
-def interval(value: float, drawn: Vector, groups: int, metric: Metric) -> tuple[float | None, float | None]:
+def interval(value: float, drawn: Vector, groups: int, metric: Metric, se: float | None = None) -> tuple[float | None, float | None]:
     """Return the 95 % interval: value +- t(G-1) * bootstrap SE * sqrt(G / (G-1)), cut to the metric's range.
 
     With few clusters the bootstrap's own SE is too small by that root, and its tails are Student's; measured
     coverage is .93-.96 from 3 clusters on. None with fewer than 2 clusters, or where resamples have no value.
+    A standard error `se` that is known without resamples takes the bootstrap's place.
     """
-    drawn = drawn[np.isfinite(drawn)]
-    if groups < 2 or len(drawn) < REPLICATES // 2:
+    if groups < 2:
         return None, None
-    half = widening(groups) * float(drawn.std(ddof=1))
+    if se is None:
+        drawn = drawn[np.isfinite(drawn)]
+        if len(drawn) < REPLICATES // 2:
+            return None, None
+        se, _ = error(float(drawn.var(ddof=1)), groups)
+    half = reach(se, groups - 1)
     return max(metric.low, value - half), min(metric.high, value + half)
 
 
-def widening(groups: int) -> float:
-    """Return how many bootstrap standard errors an interval reaches to each side: t(G-1) * sqrt(G / (G-1))."""
-    return t_quantile(0.975, groups - 1) * math.sqrt(groups / (groups - 1))
+def analytic(metric: Metric, solution: Solution, prediction: Vector) -> float | None:
+    """Return the standard error by a formula's own theory (DeLong's, for AUROC), where it has one and enough groups."""
+    theory = getattr(formula(metric), "contributions", None)
+    if theory is None:
+        return None
+    t, p, k = view(metric, solution.truth, prediction, solution.classes, solution.beside)
+    se = math.sqrt(float(np.sum(np.square(theory(t, p, k, solution.cluster)))))
+    return se if math.isfinite(se) else None
 
 
 def over_folds(metric: Metric, solution: Solution, prediction: Vector) -> tuple[float | None, float | None, str]:
@@ -216,26 +244,3 @@ def over_folds(metric: Metric, solution: Solution, prediction: Vector) -> tuple[
         except UndefinedScore as error:
             return None, None, f"no mean over folds: in fold {f + 1}, {error}"
     return float(np.mean(values)), float(np.std(values, ddof=1)), ""
-
-
-@cache
-def t_quantile(p: float, df: int) -> float:
-    """Return Student's t quantile for p > 1/2: the root of its distribution function, integrated by Gauss-Legendre.
-
-    The substitution t = sqrt(df) tan(u) makes the density a power of a cosine on a finite range.
-    """
-    nodes, weights = np.polynomial.legendre.leggauss(200)
-
-    def below(t: float) -> float:
-        edge = math.atan(t / math.sqrt(df))
-        u = 0.5 * edge * (nodes + 1.0)
-        area = 0.5 * edge * float(np.sum(weights * np.cos(u) ** (df - 1)))
-        return 0.5 + area * math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(math.pi)
-
-    low, high = 0.0, 1.0
-    while below(high) < p:
-        high *= 2.0
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if below(middle) < p else (low, middle)
-    return 0.5 * (low + high)

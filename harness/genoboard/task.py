@@ -103,6 +103,8 @@ class Task:
     metrics : names of registered metrics, or cards of the task's own; the first is the primary one.
     controls : names of the models that every board holds. One that takes ``control`` columns is
         left out where a dataset has none.
+    panels : what a report shows of an entry, in this order: ``"module:function"``s, each (Results) -> `Figure` or several; one that has
+        nothing to show raises `NotDrawn` with the reason.
     id_column, target_column : names used in exported and submitted files.
     """
 
@@ -115,6 +117,7 @@ class Task:
     splits: tuple[Split, ...]
     metrics: tuple[str | Metric, ...]
     controls: tuple[str, ...] = ()
+    panels: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     id_column: str = "id"
     target_column: str = "target"

@@ -83,6 +83,9 @@ class Entry:
     seconds_fit, seconds_predict : wall seconds, summed over folds.
     peak_memory : bytes, the largest of the folds.
     notes : what the scorer and the run want the reader to know.
+    cluster, clusters : what was resampled for the intervals (``"donor"``, ``"row"``), and how many of them there were.
+    scorer : version of the scorer: of how replicates are drawn and intervals made.
+    removed : why the entry was taken from the board; empty while it stands.
     """
 
     id: str
@@ -105,6 +108,10 @@ class Entry:
     submission_sha256: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
+    cluster: str = ""
+    clusters: int | None = None
+    scorer: int = 0
+    removed: str = ""
 
     @property
     def standing(self) -> str:

@@ -31,6 +31,13 @@ class Standing:
     verdict, reason : ``ok``, or what became of the representative.
     rank : None for a standing without a score of the metric that ranks.
     seeds : how many distinct seeds stand behind the score that ranks; without one, how many were tried.
+    cluster, clusters : what was resampled for the intervals, and how many of them there were.
+    ranks : between which places its true rank lies, by paired intervals; None where that cannot be said. Like the following, it is
+        `certainty.assessed` that tells.
+    tied : it cannot be told apart from the best.
+    chance : of being the best.
+    covers : what the interval of the score that ranks covers: ``test rows``, or ``test rows and seeds``.
+    warning : what a reader must know before believing the score.
     """
 
     key: str
@@ -55,6 +62,13 @@ class Standing:
     reasons: Mapping[str, str] = field(default_factory=dict)
     rank: int | None = None
     seeds: int = 1
+    cluster: str = ""
+    clusters: int | None = None
+    ranks: tuple[int, int] | None = None
+    tied: bool = False
+    chance: float | None = None
+    covers: str = ""
+    warning: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -64,7 +78,10 @@ class Standing:
     def from_dict(cls, values: Mapping[str, Any]) -> Standing:
         """Read what `to_dict` gave, after its way through JSON."""
         intervals = {metric: (low, high) for metric, (low, high) in values["intervals"].items()}
-        return cls(**{**values, "entries": tuple(values["entries"]), "code": Code(**values["code"]), "intervals": intervals})
+        ranks = tuple(values["ranks"]) if values.get("ranks") else None
+        return cls(
+            **{**values, "entries": tuple(values["entries"]), "code": Code(**values["code"]), "intervals": intervals, "ranks": ranks}
+        )
 
 
 def standings(entries: Iterable[Entry], metric: str, direction: Direction) -> list[Standing]:
@@ -79,7 +96,7 @@ def gathered(entries: Iterable[Entry]) -> Standing:
     """Return the standing that `entries` make, all of one key; not ranked yet.
 
     Nothing is gained by shopping for seeds: a seed that was entered twice counts once, by its latest entry.
-    Failed entries stand only where there is no other.
+    Failed entries stand only where there is no other. None may have been removed.
     """
     everything = sorted(entries, key=lambda e: (e.created, e.id))
     valid = [e for e in everything if e.verdict == "ok"]
@@ -123,6 +140,8 @@ def gathered(entries: Iterable[Entry]) -> Standing:
         fold_sd={m: mean for m, of in scored.items() if (mean := _mean([s.fold_sd for s in of])) is not None},
         counts={m: len(of) for m, of in scored.items()},
         reasons={m: reason for m, reason in reasons.items() if not scored[m]},
+        cluster=first.cluster,
+        clusters=first.clusters,
     )
 
 

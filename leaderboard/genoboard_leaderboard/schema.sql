@@ -33,6 +33,15 @@ CREATE TABLE IF NOT EXISTS standing (
     PRIMARY KEY (board, key)
 ) STRICT;
 
+-- The mean of a standing's replicates over the entries that count.
+CREATE TABLE IF NOT EXISTS resampled (
+    board TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (board, metric, standing)
+) STRICT;
+
 -- Bootstrap replicates of a score: little-endian float64.
 CREATE TABLE IF NOT EXISTS replicates (
     entry TEXT NOT NULL REFERENCES entry (id),

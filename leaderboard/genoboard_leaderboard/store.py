@@ -6,12 +6,13 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .entry import Board, Entry
+from .certainty import assessed
 from .errors import LeaderboardError, UnusableIndexError
 from .ranking import Direction, Standing, gathered, ranked
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # What the file's header says: that it is ours, and which schema.sql made it. Raise VERSION with every change to that file,
 # to the JSON of entries and standings, and to what `ranking.gathered` computes.
 APPLICATION = 0x67656E6F
-VERSION = 1
+VERSION = 2
 OLDEST_SQLITE = (3, 37)  # the first with strict tables
 PATIENCE = 60.0  # seconds that a writer waits for the others
 MOUNTS = Path("/proc/mounts")
@@ -57,6 +58,16 @@ class Store:
             if self._insert(db, entry, replicates or {}):
                 self._renew(db, entry.board.key, entry.standing)
 
+    def replace(self, entry: Entry, replicates: Mapping[str, NDArray[np.float64]] | None = None) -> None:
+        """Put `entry` in the place of what is known under its id: after it was removed, or rescored."""
+        with self._writing() as db:
+            for place, key in db.execute("SELECT board, standing FROM entry WHERE id = ?", [entry.id]).fetchall():
+                db.execute("DELETE FROM replicates WHERE entry = ?", [entry.id])
+                db.execute("DELETE FROM entry WHERE id = ?", [entry.id])
+                self._renew(db, place, key)
+            self._insert(db, entry, replicates or {})
+            self._renew(db, entry.board.key, entry.standing)
+
     def rebuild(self, records: Iterable[tuple[Entry, Mapping[str, NDArray[np.float64]]]]) -> int:
         """Replace everything by `records`, as one transaction, and return how many entries there are.
 
@@ -66,7 +77,7 @@ class Store:
         if not self._sound():
             self._set_aside()
         with self._writing() as db:
-            for table in ("replicates", "standing", "entry", "board"):
+            for table in ("replicates", "resampled", "standing", "entry", "board"):
                 db.execute(f"DELETE FROM {table}")
             count = sum(self._insert(db, entry, replicates) for entry, replicates in records)
             for board, key in db.execute("SELECT DISTINCT board, standing FROM entry").fetchall():
@@ -103,6 +114,20 @@ class Store:
         rows = self._rows("SELECT document FROM standing WHERE board = ?", {"board": board.key})
         return ranked([self._read(Standing, text) for (text,) in rows], metric, direction)
 
+    def assessed(self, board: Board, metric: str, direction: Direction) -> list[Standing]:
+        """Return the same with what `certainty.assessed` has to say of their order."""
+        found = self.standings(board, metric, direction)
+        rows = self._rows("SELECT standing, vector FROM resampled WHERE board = ? AND metric = ?", {"board": board.key, "metric": metric})
+        if not rows:
+            return found
+        import numpy as np  # here, because an empty board is shown in less time than this takes
+
+        return assessed(found, {key: np.frombuffer(vector, dtype="<f8") for key, vector in rows}, metric, direction)
+
+    def removed(self, board: Board) -> list[Entry]:
+        """Return the entries that were taken from a board."""
+        return [e for e in self.entries(board) if e.removed]
+
     def replicates(self, entry_id: str, metric: str) -> NDArray[np.float64] | None:
         """Return an entry's bootstrap replicates of `metric`, float64 (n,), or None where none were recorded."""
         rows = self._rows("SELECT vector FROM replicates WHERE entry = ? AND metric = ?", {"entry": entry_id, "metric": metric})
@@ -133,8 +158,19 @@ class Store:
 
     def _renew(self, db: sqlite3.Connection, board: str, key: str) -> None:
         rows = db.execute("SELECT document FROM entry WHERE board = ? AND standing = ?", [board, key]).fetchall()
-        standing = gathered([self._read(Entry, text) for (text,) in rows])
+        entries = [e for (text,) in rows if not (e := self._read(Entry, text)).removed]
+        db.execute("DELETE FROM resampled WHERE board = ? AND standing = ?", [board, key])
+        if not entries:
+            db.execute("DELETE FROM standing WHERE board = ? AND key = ?", [board, key])
+            return
+        standing = gathered(entries)
         db.execute("INSERT OR REPLACE INTO standing VALUES (?, ?, ?)", [board, key, json.dumps(standing.to_dict())])
+        for metric in standing.scores:
+            marks = ",".join("?" * len(standing.entries))
+            sql = f"SELECT vector FROM replicates WHERE metric = ? AND entry IN ({marks})"
+            vectors = [vector for (vector,) in db.execute(sql, [metric, *standing.entries])]
+            if vectors and len(set(map(len, vectors))) == 1:
+                db.execute("INSERT INTO resampled VALUES (?, ?, ?, ?)", [board, key, metric, _mean(vectors)])
 
     def _entries(self, where: Mapping[str, str | None]) -> list[Entry]:
         sql = f"SELECT e.document FROM entry e JOIN board b ON b.key = e.board {_where(where)} ORDER BY e.created, e.id"
@@ -279,6 +315,15 @@ def _known(path: Path, db: sqlite3.Connection) -> bool:
 def _where(values: Mapping[str, str | None]) -> str:
     given = [f"{column} = ?" for column, value in values.items() if value is not None]
     return "WHERE " + " AND ".join(given) if given else ""
+
+
+def _mean(vectors: Sequence[bytes]) -> bytes:
+    if len(vectors) == 1:
+        return vectors[0]
+    import numpy as np  # here, because a board is listed in less time than this takes
+
+    mean: NDArray[np.float64] = np.mean([np.frombuffer(v, dtype="<f8") for v in vectors], axis=0)
+    return mean.astype("<f8").tobytes()
 
 
 def _blob(entry: Entry, metric: str, vector: NDArray[np.float64]) -> bytes:
