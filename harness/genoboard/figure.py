@@ -29,7 +29,7 @@ CONTROL, ENTRY = "#a0a0a0", PALETTE[0]  # what a control and the entry itself ar
 MOST_WIDE, MOST_HIGH = 12.0, 16.0  # inches
 
 THEME: dict[str, Any] = {
-    **{key: INK for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")},
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor"), INK),
     **{"grid.color": GRID, "grid.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8},
     **{"figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False},
     **{"font.family": "sans-serif", "font.size": 9.0, "axes.titlesize": 10.0, "axes.titlelocation": "left", "legend.fontsize": 8.0},

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .entry import Board, Entry
 from .certainty import assessed
+from .entry import Board, Entry
 from .errors import LeaderboardError, UnusableIndexError
 from .ranking import Direction, Standing, gathered, ranked
 
