@@ -364,7 +364,7 @@ def test_the_database_is_strict_and_keeps_its_references(db: Store) -> None:
     plain = sqlite3.connect(db.path)
     try:
         tables = dict(plain.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT GLOB 'sqlite*'"))
-        assert tables == dict.fromkeys(("board", "entry", "standing", "replicates"), 1)
+        assert tables == dict.fromkeys(("board", "entry", "standing", "resampled", "replicates"), 1)
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -34,9 +34,8 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     held = [(b, n) for b, n in store.boards(card.name) if b.data == name and b.split == card.split(split).name]
     board = _current(card, card.split(split).name, name, [b for b, _ in held])
     metrics = plugins.metrics_of(card)
-    told = export.document(
-        board, store.standings(board, metrics[0].name, metrics[0].direction), [m.name for m in metrics], card.split(split).unranked
-    )
+    standings = store.assessed(board, metrics[0].name, metrics[0].direction)
+    told = export.document(board, standings, [m.name for m in metrics], card.split(split).unranked)
     earlier = sum(n for b, n in held if b != board)
     notes = [f"Unranked: {card.split(split).unranked}"] if card.split(split).unranked else []
     if earlier:
@@ -44,8 +43,16 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
         notes.append(f"{told_of} made on another version of this dataset or split, and cannot be compared with these.")
     if card.split(split).leaks:
         notes.append(f"This split leaks: {card.split(split).leaks}")
+    if told["few_groups"]:
+        notes.append(
+            f"Few groups: intervals rest on {told['clusters']} {told['cluster']}s, and are wide for it."
+            f" genoboard leaderboard {card.name} --groups shows what each of them does."
+        )
+    removed = store.removed(board)
+    notes += [f"Removed: {e.id}: {e.removed}" for e in removed]
     return {
         **told,
+        "removed": [{"entry": e.id, "name": e.name, "reason": e.removed} for e in removed],
         "asks": card.split(split).asks,
         "null": card.split(split).null,
         "directions": {m.name: m.direction for m in metrics},
@@ -75,11 +82,22 @@ def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120) ->
             title,
             told["asks"],
             rest,
-            f"{'By score' if told['unranked'] else 'Best first'}; [low, high] is the 95 % interval. The null model here: {told['null']}.",
+            _how_to_read(told),
+            f"The null model here: {told['null']}.",
             *told["notes"],
             "",
         ]
     )
+
+
+def _how_to_read(told: Mapping[str, Any]) -> str:
+    rows = told["standings"]
+    covers = sorted({row["covers"] for row in rows} - {""}, key=len)
+    over = f" over {' (several seeds: '.join(covers)}{')' if len(covers) > 1 else ''}" if covers else ""
+    said = [f"{'By score' if told['unranked'] else 'Best first'}; [low, high] is the 95 % interval{over}."]
+    if sum(row["tied"] for row in rows) > 1:
+        said.append("= cannot be told apart from the best.")
+    return " ".join(said)
 
 
 def named(competition: Competition, text: str) -> list[Entry]:
@@ -92,10 +110,12 @@ def named(competition: Competition, text: str) -> list[Entry]:
     found = store.find(text, task)
     if not found:
         raise UnknownName(f"entry of {task}", text, {e.name for e in store.entries(here)}, f"See genoboard leaderboard {task}.")
-    valid = [e for e in found if e.board == here and e.verdict == "ok"]
+    valid = [e for e in found if e.board == here and e.verdict == "ok" and not e.removed]
     if valid:
         return valid
     failed = [e for e in found if e.board == here]
+    if failed and failed[-1].removed:
+        raise UsageError(f"{text} was removed from this board: {failed[-1].removed}")
     if failed:
         raise UsageError(f"{text} has no valid entry on this board ({failed[-1].verdict}: {failed[-1].reason}).")
     there = "; ".join(dict.fromkeys(_told(e.board) for e in found))

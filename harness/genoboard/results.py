@@ -140,9 +140,8 @@ class Results:
 
     @cached_property
     def standings(self) -> list[Standing]:
-        """The board that the entry stands on, best first."""
-        primary = self.metrics[0]
-        return Store(self.competition.workspace.database).standings(self.competition.board, primary.name, primary.direction)
+        """The board that the entry stands on, best first, with what can be said of its order."""
+        return standings_of(self.competition)
 
     def representative(self, standing: Standing) -> Entry:
         """Return the entry that a standing is shown by: the earliest of those that count."""
@@ -201,6 +200,18 @@ class Results:
     def scores(self) -> Mapping[str, Score]:
         """Return the entry's scores as they were recorded, by metric."""
         return {s.metric: s for s in self.entry.scores}
+
+
+def standings_of(competition: Competition) -> list[Standing]:
+    """Return a competition's board, best first."""
+    primary = competition.metrics[0]
+    return Store(competition.workspace.database).assessed(competition.board, primary.name, primary.direction)
+
+
+def representatives(competition: Competition) -> list[Results]:
+    """Return the results of every standing's earliest entry, best first; those without a score are left out."""
+    store = Store(competition.workspace.database)
+    return [Results(competition, store.entry(s.entry)) for s in standings_of(competition) if s.rank is not None]
 
 
 def labels_of(prediction: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from itertools import chain
 from json import dumps, loads
 from typing import Any
 
+from .certainty import FEW
 from .entry import Board
 from .ranking import Standing
 
@@ -25,6 +26,7 @@ def document(board: Board, standings: Iterable[Standing], metrics: Sequence[str]
     `unranked` says why nobody is ranked here, where that is so.
     """
     rows = [_row(standing, metrics) for standing in standings]
+    sure = next((row for row in rows if row["ranks"]), None)
     return {
         "task": board.task,
         "split": board.split,
@@ -34,7 +36,10 @@ def document(board: Board, standings: Iterable[Standing], metrics: Sequence[str]
         "metric": metrics[0],
         "metrics": list(metrics),
         "unranked": unranked,
-        "standings": [{**row, "rank": None} for row in rows] if unranked else rows,
+        "cluster": sure["cluster"] if sure else "",
+        "clusters": sure["clusters"] if sure else None,
+        "few_groups": sure is not None and sure["clusters"] < FEW,
+        "standings": [{**row, "rank": None, "ranks": None, "tied": False} for row in rows] if unranked else rows,
     }
 
 
@@ -53,21 +58,24 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     cut: list[str] = []
     labels = [_printable(row["name"]) for row in rows]
     notes = [_printable(note) for note in _notes(rows)]
-    rank = _column("#", [_rank(row) for row in rows], ">")
+    rank = _column("#", _places(rows), ">")
+    sure = [_column("true\nrank", [_ranks(row) for row in rows], ">")] if any(row["ranks"] for row in rows) else []
+    sure += [_column("chance\nof best", [_chance(row) for row in rows], ">")] if any(row["chance"] is not None for row in rows) else []
     full, brief = (_column(f"{primary} (95 % interval)", _primary(rows, primary, brief), "<") for brief in (False, True))
     folds = [_column("fold mean +- sd", [_folds(row, primary) for row in rows], "<")] if _has_folds(document) else []
     secondary = [_column(_folded(m), [_number(row["scores"].get(m)) for row in rows], ">") for m in others]
     source = _column("from", _sources(rows), "<")
 
     label_width = max(4, *map(len, labels))
-    room = width - _wide([rank, *folds, source]) - (len("notes  ") if any(notes) else 0) - len("  ")
+    room = width - _wide([rank, *sure, *folds, source]) - (len("notes  ") if any(notes) else 0) - len("  ")
     brevity = _wide([full, *secondary]) + min(label_width, NAME_WIDTH) > room
     score = brief if brevity else full
     shown = len(secondary)
     while shown and _wide([score, *secondary[:shown]]) + min(label_width, NAME_WIDTH) > room:
         shown -= 1
     label_width = min(label_width, max(NAME_WIDTH, room - _wide([score, *secondary[:shown]])))
-    columns = [rank, _column("name", [_shortened(label, label_width) for label in labels], "<"), score, *folds, *secondary[:shown], source]
+    name = _column("name", [_shortened(label, label_width) for label in labels], "<")
+    columns = [rank, name, score, *sure, *folds, *secondary[:shown], source]
     if any(notes):
         space = max(len("notes"), width - _wide(columns))
         columns.append(_column("notes", [note if len(note) <= space else f"{note[: space - 1]}…" for note in notes], "<"))
@@ -91,7 +99,8 @@ def csv(document: Document) -> str:
     primary, others = _chosen(document, None)
     out = io.StringIO()
     to = writer(out, lineterminator="\n")
-    measured = [primary, f"{primary}_low", f"{primary}_high", "sd", "seeds", "fold_mean", "fold_sd", *others]
+    order = ["rank_low", "rank_high", "tied", "chance", "covers", "warning"]
+    measured = [primary, f"{primary}_low", f"{primary}_high", *order, "sd", "seeds", "fold_mean", "fold_sd", *others]
     told = ["origin", "code", "source", "plugin", "version", "model", "parameters", "verdict", "reason", "created"]
     to.writerow(["task", "data", "split", "rank", "name", "control", "entry", *measured, *told])
     for row in document["standings"]:
@@ -102,6 +111,7 @@ def csv(document: Document) -> str:
             for cell in (
                 *(document["task"], document["data"], document["split"], row["rank"], row["name"], row["control"], row["entry"]),
                 *(row["scores"].get(primary), low, high),
+                *(*(row["ranks"] or (None, None)), row["tied"], row["chance"], row["covers"], row["warning"]),
                 *(row["sd"].get(primary), row["seeds"], row["fold_mean"].get(primary), row["fold_sd"].get(primary)),
                 *(row["scores"].get(metric) for metric in others),
                 *(row["origin"], code["state"], code["source"], code["plugin"], code["version"], row["model"]),
@@ -124,10 +134,13 @@ def markdown(document: Document, metrics: Sequence[str] | None = None) -> str:
     if not rows:
         return "\n".join([*lines, EMPTY, ""])
     folds = _has_folds(document)
-    head = ["rank", "name", f"{primary} (95 % interval)", *(["fold mean +- sd"] if folds else []), *others, "from", "notes"]
-    lines += [_piped(head), _piped(["---:", "---", "---", *(["---"] if folds else []), *("---:" for _ in others), "---", "---"])]
-    for row, cell, source, note in zip(rows, _primary(rows, primary), _sources(rows), _notes(rows), strict=True):
-        cells = [_rank(row), row["name"], " ".join(cell.split())]
+    sure = ["true rank", "chance of best"] if any(row["ranks"] for row in rows) else []
+    head = ["rank", "name", f"{primary} (95 % interval)", *sure, *(["fold mean +- sd"] if folds else []), *others, "from", "notes"]
+    aligned = ["---:", "---", "---", *("---:" for _ in sure), *(["---"] if folds else []), *("---:" for _ in others), "---", "---"]
+    lines += [_piped(head), _piped(aligned)]
+    for row, place, cell, source, note in zip(rows, _places(rows), _primary(rows, primary), _sources(rows), _notes(rows), strict=True):
+        cells = [place, row["name"], " ".join(cell.split())]
+        cells += [_ranks(row), _chance(row)] if sure else []
         cells += [_folds(row, primary)] if folds else []
         cells += [_number(row["scores"].get(metric)) for metric in others]
         lines.append(_piped([*cells, source, f"{note}: {row['reason']}" if _verdict(row) else note]))
@@ -141,8 +154,9 @@ def _row(standing: Standing, metrics: Sequence[str]) -> dict[str, Any]:
     given["intervals"] = {metric: list(interval) for metric, interval in given["intervals"].items()}
     given["scores"] = {metric: standing.scores.get(metric) for metric in metrics}
     given["entries"] = list(standing.entries)
+    given["ranks"] = list(standing.ranks) if standing.ranks else None
     given["parameters"] = loads(dumps(given["parameters"]), parse_constant=str)  # NaN is no JSON, but a parameter may be it
-    first = ("rank", "name", "entry", "scores", "intervals", "sd", "seeds", "fold_mean", "fold_sd")
+    first = ("rank", "ranks", "tied", "chance", "name", "entry", "scores", "intervals", "covers", "sd", "seeds", "fold_mean", "fold_sd")
     return {key: given[key] for key in (*first, *(k for k in given if k not in first))}
 
 
@@ -161,6 +175,22 @@ def _number(value: float | None) -> str:
 
 def _rank(row: Mapping[str, Any]) -> str:
     return "-" if row["rank"] is None else str(row["rank"])
+
+
+def _places(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ranks, with a mark at those of the tie group where it has several members."""
+    several = sum(row["tied"] for row in rows) > 1
+    return [_rank(row) + ("=" if row["tied"] and several else " " if several else "") for row in rows]
+
+
+def _ranks(row: Mapping[str, Any]) -> str:
+    return "-" if not row["ranks"] else "{}-{}".format(*row["ranks"]) if row["ranks"][0] < row["ranks"][1] else str(row["ranks"][0])
+
+
+def _chance(row: Mapping[str, Any]) -> str:
+    if row["chance"] is None:
+        return "-"
+    return "< 1 %" if row["chance"] < 0.01 else f"{row['chance']:.0%}".replace("%", " %")
 
 
 def _primary(rows: Sequence[Mapping[str, Any]], metric: str, brief: bool = False) -> list[str]:
@@ -213,7 +243,7 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row, fact in zip(group, facts, strict=True):
             said = ", ".join(f"{key}={fact[key]}" for key in differing if key in fact)
             apart[row["entry"]] = said or ("" if told_by_source else row["entry"])
-    return [" ".join(filter(None, (_verdict(row), apart[row["entry"]]))) for row in rows]
+    return ["; ".join(filter(None, (_verdict(row), apart[row["entry"]], row["warning"]))) for row in rows]
 
 
 def _facts(row: Mapping[str, Any]) -> dict[str, str]:

@@ -18,12 +18,14 @@ CREATE TABLE IF NOT EXISTS entry (
     standing TEXT NOT NULL,
     name TEXT NOT NULL,
     created TEXT NOT NULL,
+    removed INTEGER NOT NULL,
     document TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS entry_by_time ON entry (board, created, id);
 CREATE INDEX IF NOT EXISTS entry_by_standing ON entry (board, standing);
 CREATE INDEX IF NOT EXISTS entry_by_name ON entry (name);
+CREATE INDEX IF NOT EXISTS entry_removed ON entry (board) WHERE removed;
 
 -- The standing that a board's entries of one key make, renewed with each of them: a board is listed without reading its entries.
 CREATE TABLE IF NOT EXISTS standing (

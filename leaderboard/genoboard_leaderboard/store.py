@@ -126,7 +126,8 @@ class Store:
 
     def removed(self, board: Board) -> list[Entry]:
         """Return the entries that were taken from a board."""
-        return [e for e in self.entries(board) if e.removed]
+        rows = self._rows("SELECT document FROM entry WHERE removed AND board = ? ORDER BY created, id", {"board": board.key})
+        return [self._read(Entry, text) for (text,) in rows]
 
     def replicates(self, entry_id: str, metric: str) -> NDArray[np.float64] | None:
         """Return an entry's bootstrap replicates of `metric`, float64 (n,), or None where none were recorded."""
@@ -152,7 +153,8 @@ class Store:
             )
         board = entry.board.key
         db.execute("INSERT INTO board VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [board, *vars(entry.board).values()])
-        db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", [entry.id, board, entry.standing, entry.name, entry.created, document])
+        values = [entry.id, board, entry.standing, entry.name, entry.created, int(bool(entry.removed)), document]
+        db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         db.executemany("INSERT INTO replicates VALUES (?, ?, ?)", [(entry.id, metric, vector) for metric, vector in vectors.items()])
         return True
 

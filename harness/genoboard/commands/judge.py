@@ -18,52 +18,80 @@ from ..terminal import competition_of, installed, print_json, say_where, tell
 @split_option
 @data_option
 @click.option(
-    "--format", "form", default="table", show_default=True, metavar="FORMAT", help="table, csv, json, md, or one that a plugin brings."
-)
+    "--format", "form", default="table", show_default=True, metavar="FORMAT",
+    help="table, csv, json, md, latex, html, or one that a plugin brings.",
+)  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
+@click.option("--groups", is_flag=True, help="Show every score with one group of test rows left out.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--rebuild", is_flag=True, help="First make the index of all entries anew, from the submission folders.")
 @click.pass_obj
 def leaderboard(
-    workspace: str | None, task: str | None, split: str | None, data_name: str | None, form: str, as_json: bool, rebuild: bool
-) -> None:
-    """Show a board: standings with their intervals."""
+    workspace: str | None, task: str | None, split: str | None, data_name: str | None, form: str, output: Path | None, groups: bool,
+    as_json: bool, rebuild: bool,
+) -> None:  # fmt: skip
+    """Show a board: standings with their intervals, and how sure their order is."""
     from .. import board
 
     if rebuild:
         tell(f"The index holds {board.rebuild(workspace):,} entries, read from their folders.")
     if task is not None:
+        if groups:
+            from ..jackknife import leave_one_group_out
+
+            competition = competition_of(workspace, task, split, data_name)
+            left_out = leave_one_group_out(competition)
+            print_json(left_out.to_dict()) if as_json or form == "json" else print(left_out.text(), end="")
+            return
         plugins = installed()
         width = max(120, get_terminal_size().columns) if sys.stdout.isatty() else 120
-        print(board.text(plugins, board.document(plugins, workspace, task, split, data_name), "json" if as_json else form, width), end="")
+        told = board.document(plugins, workspace, task, split, data_name)
+        text = board.text(plugins, told, "json" if as_json else form, width)
+        if output is None:
+            print(text, end="")
+        else:
+            output.write_text(text, encoding="utf-8")
+            tell(f"wrote {output}")
     elif not rebuild:
         raise UsageError("Which task's board? Write genoboard leaderboard TASK; genoboard list tasks names them.")
 
 
 @click.command()
 @click.argument("task")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", required=False)
+@click.argument("b", metavar="B", required=False)
+@click.option("--all", "every", is_flag=True, help="Every two standings of the board, p-values adjusted by Holm.")
 @click.option("--metric", metavar="NAME", help="One of the task's metrics; the primary one by default.")
 @split_option
 @data_option
 @as_json
 @click.pass_obj
-def compare(
-    workspace: str | None, task: str, a: str, b: str, metric: str | None, split: str | None, data_name: str | None, as_json: bool
-) -> None:
+def compare(workspace: str | None, task: str, a: str | None, b: str | None, every: bool, metric: str | None, split: str | None,
+            data_name: str | None, as_json: bool) -> None:  # fmt: skip
     """Compare two standings, A less B, resample by resample.
 
-    A and B are standings' names, each for the mean over its seeds, or ids of entries.
+    A and B are standings' names, each for the mean over its seeds, or ids of entries. Also told: which rows only one of
+    them has right (exact McNemar), AUROC by DeLong, and where they differ by class and by group.
     """
-    from ..compare import paired
+    from .. import compare as comparison
 
+    if every == (a is not None) or (a is None) != (b is None):
+        raise UsageError("Which two? Write genoboard compare TASK A B, or genoboard compare TASK --all for every pair.")
     competition = competition_of(workspace, task, split, data_name)
     say_where(competition, as_json)
-    found = paired(competition, a, b, metric)
+    where = {"task": task, "data": competition.data.name, "split": competition.split.name}
+    if a is None or b is None:
+        pairs = comparison.every_pair(competition, metric)
+        print_json({**where, "pairs": [p.to_dict() for p in pairs]}) if as_json else print(comparison.pairs_text(pairs))
+        return
+    found = comparison.paired(competition, a, b, metric)
+    agreed = comparison.agreed(competition, found)
     if as_json:
-        print_json({"task": task, "data": competition.data.name, "split": competition.split.name, **found.to_dict()})
-    else:
-        print(found.sentence())
+        print_json({**where, **found.to_dict(), "agreement": agreed.to_dict() if agreed else None})
+        return
+    print(found.sentence())
+    if agreed:
+        print(agreed.text(found.a.label, found.b.label))
 
 
 @click.command()
