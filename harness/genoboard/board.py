@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genoboard_leaderboard import export
+from genoboard_leaderboard import boardpage, export, latex
 from genoboard_leaderboard.entry import Board, Entry
 from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
@@ -60,8 +60,11 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     }
 
 
-def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120) -> str:
-    """Return a board in one of the formats table (`width` columns wide), csv, json, md, or one that a plugin brings."""
+def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120, links: Mapping[str, str] | None = None) -> str:
+    """Return a board in one of the `FORMATS`, a table `width` columns wide, or one that a plugin brings.
+
+    `links` lead from an entry's id to its report, for a page.
+    """
     if form not in (*FORMATS, *plugins.exporters):
         raise UnknownName("format", form, [*FORMATS, *plugins.exporters])
     if form in plugins.exporters:
@@ -70,7 +73,11 @@ def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120) ->
         return export.json(told)
     if form == "csv":
         return export.csv(told)
+    if form == "html":
+        return boardpage.page(told, links or {})
     shown = [m for m in told["directions"] if "[" not in m]
+    if form == "latex":
+        return latex.latex(told, shown)
     if form == "md":
         return export.markdown(told, shown)
     if not told["standings"]:

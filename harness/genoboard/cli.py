@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from .commands import describe, enter, judge
+from .commands import describe, enter, judge, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
 from .terminal import installed, print_json
 from .version import __version__
@@ -116,6 +116,8 @@ for command in (
     judge.leaderboard,
     judge.compare,
     judge.score,
+    publish.report,
+    publish.cite,
     describe.check,
 ):
     cli.add_command(command)

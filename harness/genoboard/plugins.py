@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import click
 
 GROUP = "genoboard"
-FORMATS = ("table", "csv", "json", "md")  # of boards: genoboard's own, which no plugin may replace
+FORMATS = ("table", "csv", "json", "md", "latex", "html")  # of boards: genoboard's own, which no plugin may replace
 Exporter = Callable[[dict[str, Any]], str]
 Card = TypeVar("Card", Task, ModelSpec, Metric)
 Found = TypeVar("Found")

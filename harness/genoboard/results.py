@@ -25,6 +25,8 @@ from .splits import TARGET, Fold
 from .table import Features
 from .workspace import ARTIFACTS, CURVES, PREDICTIONS
 
+PERMUTED = "permuted"  # the table of what each feature is worth, by shuffling it
+
 
 class NotDrawn(GenoboardError):
     """What a panel raises that has nothing to show here; the report says why."""

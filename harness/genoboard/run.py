@@ -96,23 +96,7 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
     """Run one job per fold and return what came of each, up to the first that gives no predictions."""
     outcomes = []
     for number, fold in enumerate(run.progress(competition.folds, run.model.name), start=1):
-        y = competition.data.rows["y"].iloc[fold.train]
-        present = set(y) if competition.task.classes else set()
-        classes = tuple(c for c in competition.task.classes if c in present)
-        job = Job(
-            run.model,
-            run.parameters,
-            competition.data.X(fold.train, run.model.inputs),
-            competition.codes(y, classes),
-            competition.data.X(fold.test, run.model.inputs),
-            classes,
-            competition.task.target,
-            run.seed,
-            run.limits,
-            competition.groups(fold.train),
-            number,
-            run.estimator,
-        )
+        job = job_of(competition, run, fold, number)
         if len(competition.folds) > 1:
             with (folder / workspace.LOG).open("a", encoding="utf-8") as log:
                 log.write(f"--- fold {number} of {len(competition.folds)}\n")
@@ -126,6 +110,27 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
         if outcome.verdict != "ok":
             break
     return outcomes
+
+
+def job_of(competition: Competition, run: Run, fold: Fold, number: int) -> Job:
+    """Return what the child is told of a fold: the training rows with their target, the test rows without."""
+    y = competition.data.rows["y"].iloc[fold.train]
+    present = set(y) if competition.task.classes else set()
+    classes = tuple(c for c in competition.task.classes if c in present)
+    return Job(
+        run.model,
+        run.parameters,
+        competition.data.X(fold.train, run.model.inputs),
+        competition.codes(y, classes),
+        competition.data.X(fold.test, run.model.inputs),
+        classes,
+        competition.task.target,
+        run.seed,
+        run.limits,
+        competition.groups(fold.train),
+        number,
+        run.estimator,
+    )
 
 
 def union(competition: Competition, outcomes: Sequence[Outcome]) -> NDArray[np.float64]:

@@ -105,6 +105,7 @@ class Task:
         left out where a dataset has none.
     panels : what a report shows of an entry, in this order: ``"module:function"``s, each (Results) -> `Figure` or several; one that has
         nothing to show raises `NotDrawn` with the reason.
+    references : what else to cite: the study that the task repeats, the competition that it comes from.
     id_column, target_column : names used in exported and submitted files.
     """
 
@@ -118,6 +119,7 @@ class Task:
     metrics: tuple[str | Metric, ...]
     controls: tuple[str, ...] = ()
     panels: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     id_column: str = "id"
     target_column: str = "target"

@@ -46,7 +46,10 @@ def leaderboard(
         plugins = installed()
         width = max(120, get_terminal_size().columns) if sys.stdout.isatty() else 120
         told = board.document(plugins, workspace, task, split, data_name)
-        text = board.text(plugins, told, "json" if as_json else form, width)
+        # reports that lie beside the page are linked from it
+        near = {row["entry"]: f"report-{row['entry']}.html" for row in told["standings"]} if output else {}
+        links = {entry: name for entry, name in near.items() if output and (output.parent / name).exists()}
+        text = board.text(plugins, told, "json" if as_json else form, width, links)
         if output is None:
             print(text, end="")
         else:
