@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # Version of how replicates are drawn and intervals made; raise it when any of them would come out otherwise.
 VERSION = 1
 REPLICATES = 1000
-MOST_CLUSTERS = 10_000
+MOST_CLUSTERS = 2_000
 Vector = NDArray[np.float64]
 Beside = Mapping[str, NDArray[Any]]
 
@@ -180,9 +181,16 @@ def formula(metric: Metric) -> Formula:
 
 def resampling_weights(solution: Solution) -> Vector:
     """Return (R, G): how often each of the G clusters is drawn in each of R bootstrap resamples."""
-    groups = solution.clusters
-    rng = np.random.default_rng(int(solution.key[:16], 16))
-    return rng.multinomial(groups, np.full(groups, 1.0 / groups), size=REPLICATES).astype(np.float64)
+    return _weights(solution.key, solution.clusters)
+
+
+@lru_cache(maxsize=2)  # a board's entries share theirs, and those of 2,000 groups fill 16 MB
+def _weights(key: str, groups: int) -> Vector:
+    rng = np.random.default_rng(int(key[:16], 16))
+    drawn = rng.integers(0, groups, size=(REPLICATES, groups)) + groups * np.arange(REPLICATES)[:, None]
+    weights: Vector = np.bincount(drawn.ravel(), minlength=REPLICATES * groups).reshape(REPLICATES, groups).astype(np.float64)
+    weights.flags.writeable = False
+    return weights
 
 
 def blocks(cluster: NDArray[np.int64], key: str) -> NDArray[np.int64]:
