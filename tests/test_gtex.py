@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import sklearn.metrics as sk
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
 
-from genoboard import board, catalog, data, datasheet
+from genoboard import board, catalog, compare, data, datasheet
 from genoboard.competition import Competition
 from genoboard.evaluation import evaluate
 from genoboard.plugins import load_plugins
@@ -91,3 +94,64 @@ def test_models_see_neither_the_samples_ids_nor_their_donors(gtex: Path) -> None
     assert "GTEX" not in text
     assert not hasattr(rows.test, "y")
     assert rows.train.X.shape[1] == 117
+
+
+@pytest.mark.slow
+def test_logistic_regression_against_xgboost_is_told_with_its_paired_interval_and_mcnemars_p(gtex: Path) -> None:
+    competition = Competition.open("brain-region", "donor", "gtex-v8", gtex, PLUGINS)
+    entries = {model: evaluate(competition, model) for model in FIRST_PARTY}
+    found = compare.paired(competition, *FIRST_PARTY)
+    agreed = compare.agreed(competition, found)
+    assert agreed is not None
+    assert agreed.mcnemar is not None
+    # once more, from the files, by other people's code
+    truth = pd.Series(competition.solution.truth)
+    labels = [
+        pd.read_csv(competition.workspace.folder(e.id, "brain-region") / "predictions.csv", index_col=0).to_numpy().argmax(axis=1)
+        for e in entries.values()
+    ]
+    one, other = (pd.Series(x) == truth for x in labels)
+    counts = [[int((one & other).sum()), int((one & ~other).sum())], [int((~one & other).sum()), int((~one & ~other).sum())]]
+    assert [agreed.mcnemar.only_a, agreed.mcnemar.only_b] == [counts[0][1], counts[1][0]]
+    assert agreed.mcnemar.p == pytest.approx(mcnemar(counts, exact=True).pvalue)
+    assert agreed.mcnemar.p == pytest.approx(stats.binomtest(counts[0][1], counts[0][1] + counts[1][0]).pvalue)
+    assert found.difference.value == pytest.approx(
+        sk.f1_score(truth, labels[0], average="macro") - sk.f1_score(truth, labels[1], average="macro"), abs=1e-12
+    )
+    assert len(agreed.classes) == 13
+    assert agreed.groups["rows"].sum() == len(truth)
+    print(found.sentence(), agreed.mcnemar, agreed.mcnemar.p, agreed.auroc)
+
+
+@pytest.mark.slow
+def test_the_tie_group_and_the_rank_intervals_are_those_of_all_pairs(gtex: Path) -> None:
+    competition = Competition.open("brain-region", "donor", "gtex-v8", gtex, PLUGINS)
+    for model in (*FIRST_PARTY, "knn"):
+        evaluate(competition, model)
+    told = board.document(PLUGINS, str(gtex), "brain-region", "donor", "gtex-v8")
+    rows = {s["entry"]: s for s in told["standings"]}
+    best = told["standings"][0]["name"]
+    pairs = compare.every_pair(competition)
+    by_name = {s["name"]: s for s in told["standings"]}
+    for pair in pairs:
+        c = pair.comparison
+        if best in (c.a.label, c.b.label):
+            other = c.b if c.a.label == best else c.a
+            assert by_name[other.label]["tied"] == (c.better is None), other.label
+    for row in rows.values():
+        better = sum(p.comparison.better is not None and p.comparison.better.label != row["name"] and row["name"] in (p.comparison.a.label, p.comparison.b.label) for p in pairs)  # fmt: skip
+        assert row["ranks"][0] == 1 + better
+    print([(s["name"], s["ranks"], s["tied"], s["chance"]) for s in told["standings"]])
+
+
+@pytest.mark.slow
+def test_eleven_classes_are_easier_than_thirteen_and_known_donors_easier_than_new_ones(gtex: Path) -> None:
+    scores = {}
+    for split in ("donor-cv5", "random-cv5"):
+        competition = Competition.open("brain-region", split, "gtex-v8", gtex, PLUGINS)
+        scores[split] = {s.metric: s for s in evaluate(competition, "logistic-regression").scores}
+    donor, random = scores["donor-cv5"], scores["random-cv5"]
+    assert donor["f1-macro-11"].value > donor["f1-macro"].high
+    assert donor["accuracy-11"].value > donor["accuracy"].value
+    assert random["f1-macro"].value > donor["f1-macro"].value
+    print({(split, m): (s[m].value, s[m].low, s[m].high) for split, s in scores.items() for m in ("f1-macro", "f1-macro-11")})
