@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from genoboard import scoring
@@ -32,6 +33,11 @@ def fastest(call: Callable[[], Any], rounds: int = 3) -> float:
     return min(seconds)
 
 
+def sharpened(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows as a model gives them, summing to 1."""
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
 def ranked(solution: Solution, predictions: list[Any]) -> list[Standing]:
     scoring._weights.cache_clear()  # a board's first entry draws them
     board = Board("task", "data", "d", "split", "s")
@@ -49,7 +55,7 @@ def ranked(solution: Solution, predictions: list[Any]) -> list[Standing]:
 def test_thirty_entries_from_predictions_to_ranks(benchmark: BenchmarkFixture, groups: int) -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, K, N)
-    predictions = [rng.dirichlet(np.ones(K), N) * 0.7 + 0.01 * e * np.eye(K)[truth] for e in range(ENTRIES)]
+    predictions = [sharpened(rng.dirichlet(np.ones(K), N) + 0.01 * e * np.eye(K)[truth]) for e in range(ENTRIES)]
     key = "ab" * 32
     cluster = scoring.blocks(np.arange(N) % groups, key)
     solution = Solution(truth, tuple(map(str, range(K))), np.zeros(N, np.int64), cluster, key)
