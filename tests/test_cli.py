@@ -198,7 +198,7 @@ def test_the_module_and_the_installed_script_are_the_same_command() -> None:
 def test_without_words_the_commands_are_shown() -> None:
     said = process()
     assert said.status == 2
-    for command in ("blend", "check", "compare", "data", "leaderboard", "list", "run", "score", "submit"):
+    for command in ("blend", "check", "cite", "compare", "data", "leaderboard", "list", "report", "run", "score", "submit"):
         assert re.search(rf"^  {command} +[A-Z]", said.err, re.MULTILINE)
     assert "..." not in said.err.partition("Commands:")[2], "no summary is cut off"
 
@@ -637,7 +637,7 @@ def test_blend_prints_weights_and_losses_then_the_entry_and_what_comes_next(
         said.out,
     ), said.out
     shown = genoboard("--workspace", workspace, "leaderboard", "pebbles").out
-    assert re.search(r"^\d  two stones .* blend$", shown, re.MULTILINE)
+    assert re.search(r"^\d[= ]  two stones .* blend$", shown, re.MULTILINE)
 
 
 def test_blend_in_json_is_the_entry_with_its_weights_and_losses(genoboard: Callable[..., Said], blended: tuple[Path, Said]) -> None:
@@ -653,7 +653,11 @@ def test_compare_prints_the_paired_difference_in_a_sentence_or_as_json(genoboard
     assert said.status == 0, said.err
     assert re.fullmatch(
         r"pebbles / demo / split cove: .*\n"
-        r"centroid - prior = 0\.\d{5} \[-?\d\.\d{5}, \d\.\d{5}\] on f1-macro \(higher is better\): .+\.\n",
+        r"centroid - prior = 0\.\d{5} \[-?\d\.\d{5}, \d\.\d{5}\] on f1-macro \(higher is better\): .+\.\n"
+        r"Only centroid is right on \d+ rows, only prior on \d+: exact McNemar p (\d\.\d{5}|< \.00001)\.\n"
+        r"AUROC: -?\d\.\d{5}( \[.*\])?, DeLong p .+\.\n\n"
+        r"F1 by class:\n *class +rows +centroid +prior +difference +low +high\n(.+\n)+\n"
+        r"By group \(accuracy\): centroid is better in \d, prior in \d, equal in \d\.\n *group +rows +centroid +prior +difference\n(.+\n){3}",
         said.out,
     ), said.out
     told = genoboard(*words, "--metric", "multiclass-log-loss", "--json").json
@@ -661,6 +665,68 @@ def test_compare_prints_the_paired_difference_in_a_sentence_or_as_json(genoboard
     assert (told["metric"], told["direction"], told["clusters"]) == ("multiclass-log-loss", "min", 3)
     assert told["value"] == told["a"]["value"] - told["b"]["value"]
     assert told["low"] < told["value"] < told["high"]
+    agreed = told["agreement"]
+    assert agreed["by"] == "multiclass-log-loss"
+    assert agreed["mcnemar"]["only_a"] > agreed["mcnemar"]["only_b"]
+    assert len(agreed["groups"]) == 3
+
+
+def test_all_pairs_are_compared_with_p_values_adjusted_by_holm(genoboard: Callable[..., Said], blended: tuple[Path, Said]) -> None:
+    words = ("--workspace", blended[0], "compare", "pebbles", "--all")
+    said = genoboard(*words)
+    assert said.status == 0, said.err
+    head, *rows = said.out.splitlines()[1:-2]
+    assert re.fullmatch(r"A +B +A - B +95 % interval +p +p \(Holm\)", head)
+    told = genoboard(*words, "--json").json["pairs"]
+    names = {p["a"]["name"] for p in told} | {p["b"]["name"] for p in told}
+    assert len(told) == len(rows) == len(names) * (len(names) - 1) / 2
+    assert all(p["holm"] is None or p["holm"] >= p["p"] for p in told)
+    wrong = genoboard("--workspace", blended[0], "compare", "pebbles", "centroid")
+    assert (wrong.status, wrong.err.count("genoboard compare TASK --all")) == (2, 1)
+
+
+def test_a_board_of_few_groups_says_so_and_shows_what_each_of_them_does(
+    genoboard: Callable[..., Said], blended: tuple[Path, Said]
+) -> None:
+    board = genoboard("--workspace", blended[0], "leaderboard", "pebbles").out
+    assert "Few groups: intervals rest on 3 coves" in board
+    said = genoboard("--workspace", blended[0], "leaderboard", "pebbles", "--groups")
+    assert said.out.startswith("f1-macro without each cove:\n")
+    told = genoboard("--workspace", blended[0], "leaderboard", "pebbles", "--groups", "--json").json
+    for row in told["leave_one_group_out"]:
+        assert len(row["without"]) == 3
+        assert min(row["without"].values()) <= row["all"] <= max(row["without"].values()) or row["name"] != "centroid"
+
+
+def test_a_board_is_written_as_a_page_and_as_latex(genoboard: Callable[..., Said], blended: tuple[Path, Said], tmp_path: Path) -> None:
+    said = genoboard("--workspace", blended[0], "leaderboard", "pebbles", "--format", "html", "-o", tmp_path / "board.html")
+    assert (said.status, said.out, said.err) == (0, "", f"wrote {tmp_path / 'board.html'}\n")
+    page = (tmp_path / "board.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "report-" not in page, "no report lies beside it"
+    latex = genoboard("--workspace", blended[0], "leaderboard", "pebbles", "--format", "latex").out
+    assert r"\toprule" in latex
+
+
+def test_a_report_is_one_file_that_the_boards_page_links_to(
+    genoboard: Callable[..., Said], blended: tuple[Path, Said], tmp_path: Path
+) -> None:
+    said = genoboard("--workspace", blended[0], "report", "centroid", "--json")
+    assert said.status == 0, said.err
+    (name,) = said.json["wrote"]
+    page = Path(name).read_text(encoding="utf-8")
+    assert "We used the dataset demo of the task pebbles" in page
+    genoboard("--workspace", blended[0], "leaderboard", "pebbles", "--format", "html", "-o", tmp_path / "board.html")
+    assert f'href="{name}"' in (tmp_path / "board.html").read_text(encoding="utf-8")
+    assert genoboard("--workspace", blended[0], "report", "centroyd").err.startswith(
+        "Error: There is no entry named 'centroyd'. Did you mean centroid?"
+    )
+
+
+def test_what_to_cite_is_printed(genoboard: Callable[..., Said]) -> None:
+    said = genoboard("cite", "pebbles")
+    assert said.out.startswith("Pebbles (pebbles)\n")
+    assert {"task", "datasets", "references"} <= set(genoboard("cite", "pebbles", "--json").json)
 
 
 @pytest.mark.parametrize(
@@ -768,9 +834,11 @@ def test_the_board_names_task_data_split_question_intervals_and_null(genoboard: 
     lines = genoboard("--workspace", made, "leaderboard", "pebbles").out.splitlines()
     assert re.fullmatch(r"pebbles: data demo \([0-9a-f]{8}\), split cove", lines[0])
     assert lines[1] == "What shape has a pebble of a cove never seen before?"
-    assert any(re.match(r"1  centroid +0\.\d{5} \[0\.\d{5}, [01]\.\d{5}\] +0\.\d{5} +\d\.\d{5}  run released$", line) for line in lines)
+    assert any(re.match(r"1=?  centroid +0\.\d{5} \[0\.\d{5}, [01]\.\d{5}\] +1(-2)? +\d+ % +0\.\d{5} +\d\.\d{5}  run released$", line) for line in lines)
     assert any(re.match(r"2  prior +0\.16667 .*  control \w+$", line) for line in lines)
-    assert lines[-1] == "Best first; [low, high] is the 95 % interval. The null model here: prior: the shares of the shapes."
+    assert lines[-3] == "Best first; [low, high] is the 95 % interval over test rows."
+    assert lines[-2] == "The null model here: prior: the shares of the shapes."
+    assert lines[-1].startswith("Few groups: intervals rest on 3 coves")
 
 
 def test_the_board_as_json_has_the_promised_shape(genoboard: Callable[..., Said], made: Path) -> None:
@@ -801,7 +869,7 @@ def test_the_board_as_csv_and_markdown_holds_the_same_numbers(genoboard: Callabl
     assert [float(r["f1-macro"]) for r in rows] == [s["scores"]["f1-macro"] for s in told]
     page = genoboard("--workspace", made, "leaderboard", "pebbles", "--format", "md").out.splitlines()
     assert page[0].startswith("pebbles: data demo (")
-    assert page[2].startswith("| rank | name | f1-macro (95 % interval) | accuracy | multiclass-log-loss |")
+    assert page[2].startswith("| rank | name | f1-macro (95 % interval) | true rank | chance of best | accuracy | multiclass-log-loss |")
     assert page[4].startswith(f"| 1 | centroid | {told[0]['scores']['f1-macro']:.5f} [")
 
 

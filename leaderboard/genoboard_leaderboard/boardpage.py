@@ -91,7 +91,10 @@ def _standings(document: Document, rows: Sequence[Row], links: Mapping[str, str]
     add(Column("rank interval", "95 %", numeric=True), [_span(row.get("ranks")) for row in rows], any(row.get("ranks") for row in rows))
     add(Column("name", kind="name"), [_name(row, links, apart[row["entry"]]) for row in rows])
     order = _first(document, metric)
-    add(Column(metric, f"95 % interval; {_toward(document, metric)}", True, first=order), [_score(row, metric) for row in rows])
+    add(
+        Column(metric, "; ".join(filter(None, ("95 % interval", _toward(document, metric)))), True, first=order),
+        [_score(row, metric) for row in rows],
+    )
     add(Column("sd", "over seeds", numeric=True), [_seeds(row, metric) for row in rows], any(metric in row["sd"] for row in rows))
     add(Column("folds", "mean ± sd", True, first=order), [_folds(row, metric) for row in rows], any(metric in r["fold_mean"] for r in rows))
     tied = sum(bool(row.get("tied")) for row in rows)  # the best alone is no tie
@@ -152,28 +155,34 @@ def _removed(document: Document) -> str:
 
 
 def _reading(document: Document) -> str:
-    cluster = escape(document.get("cluster") or "group")
-    covers = sorted({str(row["covers"]) for row in document["standings"] if row.get("covers")})
-    drawn = (
-        "test rows are drawn again and again."
-        if cluster == "row"
-        else f"whole {cluster}s of test rows are drawn again and again, never single rows, because rows of one {cluster} resemble each other."
+    cluster = escape(document.get("cluster") or "")
+    rows: list[Row] = document["standings"]
+    covers = sorted({str(row["covers"]) for row in rows if row.get("covers")})
+    drawn = {
+        "": "test rows are drawn again and again, by whole groups where the split has groups",
+        "row": "test rows are drawn again and again",
+    }
+    by_group = (
+        f"whole {cluster}s of test rows are drawn again and again, never single rows, because rows of one {cluster} resemble each other"
     )
-    lines = [
-        f"An interval [low, high] is the 95 % interval of the score: {drawn}",
-        *(
-            [f"The intervals cover {escape(' or '.join(covers))}{'; a score says so where it is the latter' if len(covers) > 1 else ''}."]
-            if covers
-            else []
-        ),
-        "Tied with the best are those whose 95 % interval of the paired difference from the best includes 0. Both are scored on the same"
-        " resamples, so this tells entries apart whose own intervals overlap.",
-        "A rank interval reaches from one more than the number of those proven better to all but those proven worse.",
-        "The chance of being best is the share of resamples in which nobody is better.",
-        "Several seeds of one model are one standing: its score is their mean, beside it stands their standard deviation.",
+    lines = [f"An interval [low, high] is the 95 % interval of the score: {drawn.get(cluster, by_group)}."]
+    if covers:
+        apart = "; a score says so where it is the latter" if len(covers) > 1 else ""
+        lines.append(f"The intervals cover {escape(' or '.join(covers))}{apart}.")
+    if any(row.get("tied") for row in rows):
+        lines.append(
+            "Tied with the best are those whose 95 % interval of the paired difference from the best includes 0."
+            " Both are scored on the same resamples, so this tells entries apart whose own intervals overlap."
+        )
+    if any(row.get("ranks") for row in rows):
+        lines.append("A rank interval reaches from one more than the number of those proven better to all but those proven worse.")
+    if any(row.get("chance") is not None for row in rows):
+        lines.append("The chance of being best is the share of resamples in which nobody is better.")
+    lines += [
+        "Several seeds of one model are one standing: its score is their mean.",
         "Controls are the board's own floor: an entry that does not beat them has shown nothing yet.",
     ]
-    items = "".join(f"<li>{line}</li>" for line in lines)
+    items = "".join(f"<li>{line}</li>" for line in lines).replace("95 %", "95&nbsp;%")
     return f'<section aria-labelledby="reading"><h2 id="reading">How to read this board</h2>\n<ul>{items}</ul></section>'
 
 

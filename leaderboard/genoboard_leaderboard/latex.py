@@ -26,7 +26,7 @@ CAPTIONED = {"test rows": "resampled test rows", "test rows and seeds": "resampl
 def latex(document: Mapping[str, Any], metrics: Sequence[str]) -> str:
     """Return a table of the standings with a score: the primary metric first, then the others of `metrics`, each with its interval.
 
-    Those tied with the best are in bold (of a board that tells no ties, those of rank 1).
+    Those tied with the best are in bold (those of rank 1, where nothing is known of ties).
     """
     primary: str = document["metric"]
     shown = [primary, *(metric for metric in metrics if metric != primary)]
@@ -44,7 +44,7 @@ def latex(document: Mapping[str, Any], metrics: Sequence[str]) -> str:
         f"{' & '.join(heads)} \\\\",
         "\\midrule",
     ]
-    told = any("tied" in row for row in rows)
+    told = any(row.get("tied") for row in rows)
     for row in rows:
         best = ranked and (bool(row.get("tied")) if told else row["rank"] == 1)
         name, score = (_bold(text, best) for text in (_escaped(row["name"]), _measured(row, primary)))
@@ -65,7 +65,7 @@ def _caption(document: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], ran
     if arrows:
         parts.append("; ".join(f"{_ARROWS[arrow]}: {DIRECTIONS[arrow]}" for arrow in arrows) + ".")
     if ranked:
-        tied = any("tied" in row for row in rows)
+        tied = any(row.get("tied") for row in rows)
         parts.append(
             "Bold: not told apart from the best (the 95\\,\\% interval of the paired difference includes 0)." if tied else "Bold: best."
         )

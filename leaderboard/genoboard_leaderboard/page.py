@@ -113,7 +113,9 @@ figcaption { color: var(--faint); font-size: .9375rem; margin-top: 10px; max-wid
   th, td { padding: 2pt 3pt; }
   .name, .text { min-width: 10em; }
   td { white-space: normal; }
-  tr, figure > svg, .drawing, .callout { break-inside: avoid; }
+  td span, td small, time { white-space: nowrap; }
+  .text span { white-space: normal; }
+  tr, .forest, .drawing, .callout { break-inside: avoid; }
   thead { display: table-header-group; }
   h2, h3 { break-after: avoid; }
   .skip, .copy, th button::after { display: none !important; }

@@ -30,7 +30,7 @@ def leaderboard(
     workspace: str | None, task: str | None, split: str | None, data_name: str | None, form: str, output: Path | None, groups: bool,
     as_json: bool, rebuild: bool,
 ) -> None:  # fmt: skip
-    """Show a board: standings with their intervals, and how sure their order is."""
+    """Show a board: standings, and how sure their order is."""
     from .. import board
 
     if rebuild:

@@ -26,9 +26,9 @@ from ..terminal import installed, print_json, tell
 def report(
     workspace: str | None, entry: str, output: Path | None, figures: Path | None, permute: bool, task: str | None, as_json: bool
 ) -> None:
-    """Write an entry's report: one HTML file, with scores, figures, run card and a Methods paragraph.
+    """Write an entry's report, one HTML file.
 
-    ENTRY is an entry's id, or a name, for its latest entry.
+    In it: its scores beside controls and the best, the task's figures, how it was made, and a Methods paragraph. ENTRY is an entry's id, or a name, for its latest entry.
     """
     from .. import reporting
 
