@@ -187,8 +187,7 @@ def resampling_weights(solution: Solution) -> Vector:
 @lru_cache(maxsize=2)  # a board's entries share theirs, and those of 2,000 groups fill 16 MB
 def _weights(key: str, groups: int) -> Vector:
     rng = np.random.default_rng(int(key[:16], 16))
-    drawn = rng.integers(0, groups, size=(REPLICATES, groups)) + groups * np.arange(REPLICATES)[:, None]
-    weights: Vector = np.bincount(drawn.ravel(), minlength=REPLICATES * groups).reshape(REPLICATES, groups).astype(np.float64)
+    weights: Vector = rng.multinomial(groups, np.full(groups, 1.0 / groups), size=REPLICATES).astype(np.float64)
     weights.flags.writeable = False
     return weights
 
