@@ -45,7 +45,11 @@ def permuted(results: Results, features: int = 100, tell: Tell = lambda _: None)
         raise UsageError(
             "Bins of openness are not shuffled one by one, since neighbours say the same; the report's window ablation tells more."
         )
-    run = prepare(competition, entry.model, entry.parameters, entry.seed or 0, Limits(threads=entry.threads or 1), tell=tell)
+    # one that was run by its path is known by it
+    model = entry.model if entry.model in competition.plugins.models else str(results.record.get("estimator", ""))
+    if ":" not in model and model != entry.model:
+        raise UsageError(f"{entry.name} was run as an object, and is gone. Run it by its path to have it asked again.")
+    run = prepare(competition, model, entry.parameters, entry.seed or 0, Limits(threads=entry.threads or 1), tell=tell)
     metric, solution = competition.metrics[0], results.solution
     weights = scoring.resampling_weights(solution)
     chosen = _strongest(results, features)

@@ -25,12 +25,18 @@ from .metrics import Metric
 from .plugins import Plugins
 from .results import NotDrawn, Results
 from .task import Task, Tell
-from .workspace import RECORD, Workspace, slug, write_text
+from .workspace import Workspace, slug, write_text
 
 Missing = tuple[str, str]
 
 
-def results_of(text: str, workspace: str | Path | None = None, task: str | None = None, tell: Tell = lambda _: None) -> Results:
+def results_of(
+    text: str,
+    workspace: str | Path | None = None,
+    task: str | None = None,
+    tell: Tell = lambda _: None,
+    plugins: Plugins | None = None,
+) -> Results:
     """Return the results of the entry whose id is `text`, or of the latest valid entry of that name.
 
     Raise `UnknownName` or `UsageError`, which says why, where there is none to report.
@@ -48,7 +54,7 @@ def results_of(text: str, workspace: str | Path | None = None, task: str | None 
     entry = standing[-1]
     if len({e.board.key for e in standing}) > 1:
         tell(f"{text} stands on several boards; this is its latest entry, {entry.id} ({entry.board.task}, {entry.board.split}).")
-    competition = Competition.open(entry.board.task, entry.board.split, entry.board.data, place, tell=tell)
+    competition = Competition.open(entry.board.task, entry.board.split, entry.board.data, place, plugins, tell)
     if competition.board != entry.board:
         raise DataError(
             f"{entry.id} was made on another version of {entry.board.data} or of split {entry.board.split!r}"
@@ -138,7 +144,7 @@ def methods(results: Results) -> str:
     competition, entry = results.competition, results.entry
     split, primary, about = competition.split, competition.metrics[0], competition.data.about
     by = split.bootstrap_group
-    unit = f"{results.solution.clusters:,} {by}s" if by else f"{len(results.truth):,} rows"
+    unit = f"{results.solution.clusters:,} groups of one {by}" if by else f"{len(results.truth):,} single rows"
     train = [len(f.train) for f in competition.folds]
     kept = f"no {split.group} on both sides" if split.group else "single rows dealt at random"
     if split.rule:
@@ -169,13 +175,13 @@ def methods(results: Results) -> str:
         sentences.append(f"The result is {_told(score)}.")
     if controls:
         sentences.append(f"Controls that were run on the same split: {controls}.")
-    sentences.append(f"Scored with genoboard {_record(results).get('genoboard', '')} (scorer {entry.scorer}).")
+    sentences.append(f"Scored with genoboard {results.record.get('genoboard', '')} (scorer {entry.scorer}).")
     return " ".join(sentences)
 
 
 def run_card(results: Results) -> dict[str, str]:
     """Return what one needs to know, or to do, to make the entry once more."""
-    entry, record = results.entry, _record(results)
+    entry, record = results.entry, results.record
     versions = record.get("versions", {})
     card = {
         "entry": entry.id,
@@ -267,15 +273,6 @@ def _told(score: Score) -> str:
 
 def _own(results: Results) -> Standing | None:
     return next((s for s in results.standings if results.entry.standing == s.key), None)
-
-
-def _record(results: Results) -> dict[str, Any]:
-    path = results.folder_of(results.entry) / RECORD
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found
 
 
 def _alone(svg: str) -> str:
