@@ -198,7 +198,7 @@ def test_the_module_and_the_installed_script_are_the_same_command() -> None:
 def test_without_words_the_commands_are_shown() -> None:
     said = process()
     assert said.status == 2
-    for command in ("blend", "check", "cite", "compare", "data", "leaderboard", "list", "report", "run", "score", "submit"):
+    for command in ("blend", "check", "cite", "compare", "data", "host", "leaderboard", "list", "report", "reveal", "run", "score", "select", "submit"):
         assert re.search(rf"^  {command} +[A-Z]", said.err, re.MULTILINE)
     assert "..." not in said.err.partition("Commands:")[2], "no summary is cut off"
 

@@ -172,7 +172,7 @@ def test_rows_marked_ignored_need_predictions_but_do_not_count(score: Callable[.
     truth = "id,kind,Usage\na,cat,Public\nb,dog,Private\nc,,Ignored\nd,cat,ignored\n"
     said = "id,kind\na,cat\nb,dog\nc,dog\nd,dog\n"
     assert score(truth, said, "accuracy") == 1.0
-    assert noted(write, truth, said, "accuracy") == ("2 of 4 rows are marked Ignored in the solution and do not count",)
+    assert noted(write, truth, said, "accuracy")[-1] == "2 of 4 rows are marked Ignored in the solution and do not count"
     with pytest.raises(InvalidSubmission, match=r"(?s)1 missing id.*'c'"):
         score(truth, said.replace("c,dog\n", ""), "accuracy")
 

@@ -12,7 +12,7 @@ from genoboard_leaderboard.entry import Board, Entry
 from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
-from . import catalog
+from . import catalog, hosting
 from .errors import DataError, UnknownName, UsageError
 from .plugins import FORMATS, Plugins
 from .task import Task
@@ -34,10 +34,17 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     held = [(b, n) for b, n in store.boards(card.name) if b.data == name and b.split == card.split(split).name]
     board = _current(card, card.split(split).name, name, [b for b, _ in held])
     metrics = plugins.metrics_of(card)
-    standings = store.assessed(board, metrics[0].name, metrics[0].direction)
+    primary = metrics[0]
+    open_board, hosted = board, hosting.view(place, store, card, board, primary.name, primary.direction)
+    board = hosted.board if hosted else board
+    standings = hosted.standings if hosted else store.assessed(board, primary.name, primary.direction)
     told = export.document(board, standings, [m.name for m in metrics], card.split(split).unranked)
-    earlier = sum(n for b, n in held if b != board)
+    counts = dict(held)
+    earlier = sum(n for b, n in held if b not in (board, open_board))
     notes = [f"Unranked: {card.split(split).unranked}"] if card.split(split).unranked else []
+    notes += hosted.notes if hosted else []
+    if hosted and counts.get(open_board):
+        notes.append(f"{counts[open_board]} entries of before it was hosted were scored in the open, and are not shown here.")
     if earlier:
         told_of = "1 more entry was" if earlier == 1 else f"{earlier} more entries were"
         notes.append(f"{told_of} made on another version of this dataset or split, and cannot be compared with these.")
@@ -119,7 +126,7 @@ def named(competition: Competition, text: str) -> list[Entry]:
         raise UnknownName(f"entry of {task}", text, {e.name for e in store.entries(here)}, f"See genoboard leaderboard {task}.")
     valid = [e for e in found if e.board == here and e.verdict == "ok" and not e.removed]
     if valid:
-        return valid
+        return [competition.shown(e) for e in valid]
     failed = [e for e in found if e.board == here]
     if failed and failed[-1].removed:
         raise UsageError(f"{text} was removed from this board: {failed[-1].removed}")

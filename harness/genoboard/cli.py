@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from .commands import describe, enter, judge, publish
+from .commands import describe, enter, host, judge, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
 from .terminal import installed, print_json
 from .version import __version__
@@ -119,5 +119,8 @@ for command in (
     publish.report,
     publish.cite,
     describe.check,
+    host.host,
+    host.select,
+    host.reveal,
 ):
     cli.add_command(command)

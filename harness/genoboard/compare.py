@@ -180,14 +180,14 @@ def _compared(competition: Competition, first: Side, second: Side, card: Metric)
 
 def _replicates(competition: Competition, side: Side, metric: Metric) -> list[NDArray[np.float64]]:
     """Return the replicates of every seed, or none of them where one is missing."""
-    store = Store(competition.workspace.database)
-    found = [store.replicates(e.id, metric.name) for e in side.entries]
+    found = [competition.replicates(e, metric.name) for e in side.entries]
     return [r for r in found if r is not None] if all(r is not None for r in found) else []
 
 
 def _side(competition: Competition, name: str, metric: Metric) -> Side:
     found = board.named(competition, name)
-    latest = found[-1]
+    # one that is held back has nothing to compare
+    latest = next((e for e in reversed(found) if not e.held), found[-1])
     # as on the board: of each seed its latest entry
     return _of_entries(name, {e.seed: e for e in found if e.standing == latest.standing}.values(), latest, metric)
 
@@ -197,8 +197,9 @@ def _side_of_standing(competition: Competition, id: str, metric: Metric) -> Side
     store = Store(competition.workspace.database)
     one = store.entry(id)
     namesakes = [e for e in store.entries(competition.board, name=one.name) if e.verdict == "ok" and not e.removed]
-    own = [e for e in namesakes if e.standing == one.standing]
+    own = [competition.shown(e) for e in namesakes if e.standing == one.standing]
     label = one.name if len(own) == len(namesakes) else one.id
+    one = competition.shown(one)
     return _of_entries(label, {e.seed: e for e in own}.values(), one, metric)
 
 
@@ -206,7 +207,6 @@ def _of_entries(label: str, entries: Iterable[Entry], latest: Entry, metric: Met
     scored = [(e, s.value) for e in entries if (s := e.score(metric.name)) and s.value is not None]
     if not scored:
         score = latest.score(metric.name)
-        raise UndefinedScore(
-            f"{label} has no {metric.name}: {score.reason if score else 'it was entered before the task had this metric'}."
-        )
+        why = latest.held or (score.reason if score else "it was entered before the task had this metric")
+        raise UndefinedScore(f"{label} has no {metric.name}: {why}.")
     return Side(label, tuple(e for e, _ in scored), statistics.fmean(value for _, value in scored))

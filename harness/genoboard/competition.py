@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from genoboard_leaderboard.entry import Board
+from genoboard_leaderboard.entry import Board, Entry
+from genoboard_leaderboard.store import Store
 
-from . import data, splits
+from . import data, hosting, scoring, splits
 from .data import Prepared
-from .errors import DataError, UsageError
+from .errors import DataError, UndefinedScore, UsageError
+from .hosting import Hosting
 from .metrics import Metric
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
@@ -38,6 +40,7 @@ class Competition:
     metrics: tuple[Metric, ...]
     plugins: Plugins
     workspace: Workspace
+    hosting: Hosting | None = None
 
     @classmethod
     def open(
@@ -59,11 +62,16 @@ class Competition:
         chosen = card.split(split)
         prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or card.default_data, tell)
         folds = prepared.folds(chosen)
-        return cls(card, prepared.through(chosen), chosen, folds, plugins.metrics_of(card), plugins, workspace)
+        found = cls(card, prepared.through(chosen), chosen, folds, plugins.metrics_of(card), plugins, workspace)
+        return replace(found, hosting=hosting.of(workspace, found.board))
 
     @cached_property
     def board(self) -> Board:
-        """The fingerprints that make entries comparable."""
+        """The fingerprints that make entries comparable; a hosted competition has a board of its own."""
+        return self.hosting.board if self.hosting else self._open
+
+    @cached_property
+    def _open(self) -> Board:
         return Board(self.task.name, self.data.name, self.data.fingerprint, self.split.name, splits.fingerprint(self.data.rows, self.folds))
 
     @cached_property
@@ -83,9 +91,61 @@ class Competition:
             reads=self.metrics[0].reads,
         )
 
-    @cached_property
+    @property
     def solution(self) -> Solution:
-        """The truth of the test rows that have one; nothing that a model is given is made from it."""
+        """The truth of the test rows that scores come from; nothing that a model is given is made from it.
+
+        Of a hosted competition the public part, and after its reveal the private one.
+        """
+        return self._whole if self.hosting is None else self._parts[1 if self.hosting.revealed else 0]
+
+    @property
+    def sealed(self) -> Solution | None:
+        """The private part, until the reveal; None where nothing is sealed."""
+        return None if self.hosting is None or self.hosting.revealed else self._parts[1]
+
+    @cached_property
+    def _parts(self) -> tuple[Solution, Solution]:
+        assert self.hosting is not None
+        return self.hosting.parts(self._whole, self._units)
+
+    @property
+    def _units(self) -> list[str]:
+        """The names of the groups that are resampled, of every test row that has a truth."""
+        rows = self.data.rows.iloc[self.test]
+        by = self.split.bootstrap_group
+        rows = rows[rows["y"].notna()]
+        return [str(name) for name in (rows.index if by is None else rows[by])]
+
+    def shown(self, entry: Entry) -> Entry:
+        """Return an entry of this board with the scores that its solution gives: after a reveal, the private ones."""
+        return self.hosting.opened(self.workspace, entry) if self.hosting and self.hosting.revealed else entry
+
+    def replicates(self, entry: Entry, metric: str) -> NDArray[np.float64] | None:
+        """Return the bootstrap replicates behind such a score, (R,), or None where there are none."""
+        if self.hosting and self.hosting.revealed:
+            return self.hosting.replicates(self.workspace, entry, metric)
+        return Store(self.workspace.database).replicates(entry.id, metric)
+
+    def host(self, share: float) -> Hosting:
+        """Make this split a competition with a public part, a `share` of its groups; raise `UsageError` where it cannot be one."""
+        if self.hosting is not None:
+            raise UsageError(f"{self.hosting.title} is hosted already, since {self.hosting.created[:16]} UTC, and its parts do not change.")
+        found = hosting.dealt(self._open, self.split, self._units, share)
+        for name, part in zip(("public", "private"), found.parts(self._whole, self._units), strict=True):
+            perfect = np.eye(len(part.classes))[part.truth] if self.form.classes else part.truth.astype(np.float64)
+            try:
+                scoring.value_of(self.metrics[0], part.truth, perfect, part.classes, part.beside)
+            except UndefinedScore as error:
+                raise UsageError(
+                    f"On the {name} part {self.metrics[0].name} would have no value: {error}. Choose another --public, or more data."
+                ) from error
+        found.write(self.workspace)
+        return found
+
+    @cached_property
+    def _whole(self) -> Solution:
+        """The truth of all test rows that have one."""
         table = self.data.rows
         scored = np.flatnonzero(table["y"].iloc[self.test].notna())
         test = self.test[scored]
@@ -94,7 +154,7 @@ class Competition:
             fold[f.test] = number
         by = self.split.bootstrap_group
         cluster = np.arange(len(test)) if by is None else pd.factorize(table[by].iloc[test], sort=True)[0]
-        key = self.board.split_fingerprint
+        key = self._open.split_fingerprint
         # the columns of the rows' groups, and no others, stand beside the truth where a metric asks
         asked, beside = {m.beside for m in self.metrics}, {}
         y = table["y"].to_numpy(dtype=np.float64) if asked > {""} and not self.task.classes else None
@@ -161,4 +221,5 @@ class Competition:
         train = self.folds[fold].train
         split = replace(self.split, name=f"{self.split.name}-dev", folds=folds, cross_validated=True, rule=None, salt="genoboard-dev")
         within = tuple(Fold(train[f.train], train[f.test]) for f in splits.deal(split, self.data.rows.iloc[train]))
-        return replace(self, split=split, folds=within)
+        # its rows are all open
+        return replace(self, split=split, folds=within, hosting=None)

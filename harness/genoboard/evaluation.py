@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Entry, Score
 from genoboard_leaderboard.store import Store
 
+from . import look, rows, scoring, submission
 from . import oof as out_of_fold
-from . import rows, scoring, submission
 from .competition import Competition
 from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore, UsageError
 from .isolation import Limits
@@ -38,6 +38,7 @@ def evaluate(
     workspace: str | Path | None = None,
     message: str = "",
     oof: bool = False,
+    team: str = "",
     **talk: Any,
 ) -> Entry:
     """Run a model on a task, score what it predicts, and record the entry.
@@ -49,6 +50,7 @@ def evaluate(
     name : the standing's name; the model's unless given.
     oof : also leave the training rows' out-of-fold predictions in the submission folder, for a blend. Within the training rows of
         each fold the model is fitted five more times; where that fails, the entry stands, and a note says why it has none.
+    team : whose look it is, in a hosted competition; GENOBOARD_TEAM's or this machine's user unless given.
     talk : `Run`'s ``stream``, ``progress``, ``tell`` and ``in_process``.
 
     Returns
@@ -59,21 +61,26 @@ def evaluate(
     run = prepare(competition, model, parameters, seed, limits, **talk)
     if oof and run.in_process:
         raise UsageError("Out-of-fold predictions are kept with an entry, and a run in this process leaves none. Choose one of the two.")
+    if run.in_process and competition.sealed is not None:
+        raise UsageError(
+            "This competition is hosted: looks are counted, and a run in this process leaves no record. Use --dev, or enter it."
+        )
     # a split too small to be dealt anew says so before anything is fitted
     inners = [competition.within_train(fold=f) for f in range(len(competition.folds))] if oof else []
     name = name or run.model.name
     if not run.in_process:
         enter_controls(competition, run, without=name if run.is_control(competition, name) else "")
-    return _run(competition, run, name, message, record=not run.in_process, inners=inners)
+    return _run(competition, run, name, message, record=not run.in_process, inners=inners, team=team)
 
 
-def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None) -> Entry:
+def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None, team: str = "") -> Entry:
     """Score a submission file and record its entry; raise `InvalidSubmission` with everything that is wrong with it."""
     given = submission.read(path, competition.form)
     scoring.score(competition.metrics[:1], competition.solution, given.prediction)
     enter_controls(competition, Run(competition.plugins.model("prior"), {}, tell=tell))
     with SubmissionFolder(competition, name) as folder:
-        entry, replicates = measure(competition, folder, folder.entry(name, "file"), given.prediction)
+        entry = look.placed(competition, folder.entry(name, "file"), team)
+        entry, replicates = measure(competition, folder, entry, given.prediction)
         entry = replace(entry, message=message, notes=given.notes)
         return folder.keep(entry, replicates, {"file": str(path), "file_sha256": given.sha256})
 
@@ -149,7 +156,9 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
                 )
 
 
-def _run(competition: Competition, run: Run, name: str, message: str, record: bool = True, inners: Sequence[Competition] = ()) -> Entry:
+def _run(
+    competition: Competition, run: Run, name: str, message: str, record: bool = True, inners: Sequence[Competition] = (), team: str = ""
+) -> Entry:
     """Fit and predict every fold, then pass what came of it through the submission file."""
     with SubmissionFolder(competition, name, keep=record) as folder:
         entry = replace(
@@ -162,6 +171,7 @@ def _run(competition: Competition, run: Run, name: str, message: str, record: bo
             code=code(competition, run),
             message=message,
         )
+        entry = look.placed(competition, entry, team)
         outcomes: list[Outcome] = []
         replicates: Mapping[str, NDArray[Any]] = {}
         try:
@@ -208,4 +218,5 @@ def measure(
     scores, replicates = scoring.score(competition.metrics, competition.solution, read.prediction)
     by, clusters = competition.split.bootstrap_group or "row", competition.solution.clusters
     entry = replace(entry, scores=scores, submission_sha256=read.sha256, notes=read.notes, cluster=by, clusters=clusters)
-    return replace(entry, scorer=scoring.VERSION), replicates
+    entry = look.placed(competition, replace(entry, scorer=scoring.VERSION))
+    return look.taken(competition, folder.path, entry, replicates, read.prediction)

@@ -31,6 +31,9 @@ DURATION = Quantity("duration", {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 split_option = click.option("--split", metavar="S", help="The split; the task's first one by default.")
 data_option = click.option("--data", "data_name", metavar="NAME", help="The dataset; what `data TASK --use` chose here, else demo.")
+team_option = click.option(
+    "--team", default="", envvar="GENOBOARD_TEAM", metavar="NAME", help="In a hosted competition, whose entry it is; your user by default."
+)
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="[MODEL:]KEY=VALUE", help="A parameter; the value is JSON, else text. May be repeated."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,12 +19,12 @@ from genoboard_leaderboard.store import Store
 
 from . import scoring, submission
 from .competition import Competition
-from .errors import GenoboardError, UndefinedScore
+from .errors import GenoboardError, UndefinedScore, UsageError
 from .metrics import Metric
 from .scoring import Solution
 from .splits import TARGET, Fold
 from .table import Features
-from .workspace import ARTIFACTS, CURVES, PREDICTIONS
+from .workspace import ARTIFACTS, CURVES, PREDICTIONS, RECORD
 
 PERMUTED = "permuted"  # the table of what each feature is worth, by shuffling it
 
@@ -41,6 +42,12 @@ class Results:
 
     competition: Competition
     entry: Entry
+
+    def __post_init__(self) -> None:
+        shown = self.competition.shown(self.entry)
+        if shown.held:
+            raise UsageError(f"Nothing is shown of {shown.name} ({shown.id}) before the reveal: {shown.held}.")
+        object.__setattr__(self, "entry", shown)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -141,13 +148,22 @@ class Results:
         return self.competition.workspace.folder(entry.id, entry.board.task)
 
     @cached_property
+    def record(self) -> dict[str, Any]:
+        """What the entry's ``run.json`` holds beside the entry: command, versions, limits; empty where it cannot be read."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder_of(self.entry) / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    @cached_property
     def standings(self) -> list[Standing]:
         """The board that the entry stands on, best first, with what can be said of its order."""
         return standings_of(self.competition)
 
     def representative(self, standing: Standing) -> Entry:
         """Return the entry that a standing is shown by: the earliest of those that count."""
-        return Store(self.competition.workspace.database).entry(standing.entry)
+        return self.competition.shown(Store(self.competition.workspace.database).entry(standing.entry))
 
     @cached_property
     def elsewhere(self) -> pd.DataFrame:
@@ -160,7 +176,8 @@ class Results:
         boards[here.split] = here
         found = []
         for name, board in boards.items():
-            for s in store.standings(board, self.metrics[0].name, self.metrics[0].direction):
+            there = self.standings if board == here else store.standings(board, self.metrics[0].name, self.metrics[0].direction)
+            for s in there:
                 for metric, value in s.scores.items():
                     low, high = s.intervals.get(metric, (np.nan, np.nan))
                     found.append((name, s.name, s.control, s.name == self.entry.name, metric, value, low, high))
@@ -206,8 +223,10 @@ class Results:
 
 def standings_of(competition: Competition) -> list[Standing]:
     """Return a competition's board, best first."""
-    primary = competition.metrics[0]
-    return Store(competition.workspace.database).assessed(competition.board, primary.name, primary.direction)
+    primary, store, hosted = competition.metrics[0], Store(competition.workspace.database), competition.hosting
+    if hosted is not None and hosted.revealed:
+        return hosted.private_standings(competition.workspace, store.entries(hosted.board), primary.name, primary.direction)
+    return store.assessed(competition.board, primary.name, primary.direction)
 
 
 def representatives(competition: Competition) -> list[Results]:

@@ -18,7 +18,7 @@ from .metrics import Metric
 from .submission import Form
 
 USAGE = "Usage"
-IGNORED = "ignored"
+PUBLIC, PRIVATE, IGNORED = "public", "private", "ignored"
 NO_LABEL = frozenset({"", "nan", "na", "n/a", "null", "none"})
 Truth = NDArray[np.int64] | NDArray[np.float64]
 
@@ -28,7 +28,8 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
 
     A solution holds ids, and one label or value column or one 0/1 column per class; 0/1 columns that do not sum to 1
     in every row are multilabel. Rows whose ``Usage`` is ``Ignored`` are left out, as on Kaggle: they need predictions,
-    but what the solution says of them is not looked at.
+    but what the solution says of them is not looked at. Where some are ``Public`` and some ``Private``, the value is that of
+    both together, and notes say what it is on each.
 
     Raises
     ------
@@ -48,10 +49,11 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
         )
     ids = _column(table, key)
     _require_ids(ids, solution, key)
-    counted = np.ones(len(ids), dtype=bool)
+    counted, usage = np.ones(len(ids), dtype=bool), np.full(len(ids), PUBLIC)
     notes: list[str] = []
     if USAGE in table.column_names:
-        counted = np.array([u.strip().lower() != IGNORED for u in _column(table, USAGE)])
+        usage = _usage(table, solution, ids)
+        counted = usage != IGNORED
         if not counted.any():
             raise DataError(f"{solution}: every row is marked {USAGE} = Ignored, so that there is nothing to score.")
         if not counted.all():
@@ -72,7 +74,7 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
     except UndefinedScore as error:
         order = f" The classes, counted from 0: {', '.join(classes)}." if classes else ""
         raise UndefinedScore(f"{metric.name} has no value on {solution}: {error}.{order}") from error
-    return value, (*notes, *read.notes)
+    return value, (*_by_part(metric, truth, read.prediction[counted], classes, usage[counted]), *notes, *read.notes)
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,34 @@ def _read(solution: Path) -> pa.Table:
         return submission.read_columns(solution)
     except InvalidSubmission as error:
         raise DataError("\n".join([f"The solution {solution} cannot be read.", *(f"  - {p}" for p in error.problems)])) from error
+
+
+def _usage(table: pa.Table, solution: Path, ids: Sequence[str]) -> NDArray[np.str_]:
+    """Return what every row is for, in small letters; raise `DataError` at the first that is for something else."""
+    given = _column(table, USAGE)
+    usage = np.array([u.strip().lower() for u in given])
+    strange = np.flatnonzero(~np.isin(usage, (PUBLIC, PRIVATE, IGNORED)))
+    if len(strange):
+        at = int(strange[0])
+        raise DataError(
+            f"{solution}: row {at + 1}, id {ids[at]!r}, column {USAGE!r}: {given[at]!r} is none of Public, Private and Ignored. Write one of these."
+        )
+    return usage
+
+
+def _by_part(metric: Metric, truth: Truth, prediction: NDArray[np.float64], classes: tuple[str, ...], usage: NDArray[np.str_]) -> list[str]:
+    """Return what the metric is on the public rows and on the private ones, where there are both."""
+    if len(np.unique(usage)) < 2:
+        return []
+    notes = []
+    for part in (PUBLIC, PRIVATE):
+        where = usage == part
+        try:
+            said = f"{scoring.value_of(metric, truth[where], prediction[where], classes):.5f}"
+        except UndefinedScore as error:
+            said = f"none: {error}"
+        notes.append(f"{part} {metric.name} {said} ({int(where.sum()):,} rows)")
+    return notes
 
 
 def _column(table: pa.Table, name: str) -> list[str]:

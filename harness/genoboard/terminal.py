@@ -71,7 +71,11 @@ def show_entry(competition: Competition, entry: Entry, recorded: bool, quiet: bo
     if quiet:
         return
     shown = [s for s in entry.scores if "[" not in s.metric]
-    print(f"{entry.name}  " + "  ".join(f"{s.metric} {s.value:.5f}" if s.value is not None else f"{s.metric} -" for s in shown))
+    told = "  ".join(f"{s.metric} {s.value:.5f}" if s.value is not None else f"{s.metric} -" for s in shown)
+    # in a hosted competition
+    part = {"": "", "public": "public ", "post-reveal": "post-reveal, private "}[entry.phase]
+    look = f"  (look {entry.look} of team {entry.team})" if entry.look is not None else ""
+    print(f"{entry.name}  {entry.held}" if entry.held else f"{entry.name}  {part}{told}{look}")
     for note in entry.notes:
         print(f"  note: {note}")
     print(f"  {where}" if recorded else "  not recorded (--in-process)")

@@ -21,6 +21,8 @@ ARTIFACTS = "artifacts"
 OUT_OF_FOLD = "oof.csv"
 OUT_OF_FOLD_RUNS = "oof"
 REPLICATES = "replicates.npz"
+SEALED = "sealed.json.gz"
+SEALED_REPLICATES = "sealed.npz"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,18 @@ class Workspace:
     def records(self) -> list[Path]:
         """The ``run.json`` of every entry of every task, in the order of their folders' names."""
         return sorted(p for p in (self.root / "submissions").glob(f"*/*/{RECORD}") if not p.parent.name.startswith("."))
+
+    def hosting(self, task: str, split: str, key: str) -> Path:
+        """Where it is kept that a split of a task is hosted; `key` tells its data apart."""
+        return self._hosted / f"{slug(task)}-{slug(split)}-{key}.json"
+
+    def hostings(self) -> list[Path]:
+        """Every competition that is hosted here."""
+        return sorted(p for p in self._hosted.glob("*.json") if not p.name.startswith("."))
+
+    @property
+    def _hosted(self) -> Path:
+        return self.root / "leaderboard" / "hosted"
 
     def new_id(self, name: str, when: datetime | None = None) -> str:
         """Return a fresh folder name, ``<when>-<name>-<4 random hex digits>``; two runs in one second differ."""

@@ -86,6 +86,9 @@ class Entry:
     cluster, clusters : what was resampled for the intervals (``"donor"``, ``"row"``), and how many of them there were.
     scorer : version of the scorer: of how replicates are drawn and intervals made.
     removed : why the entry was taken from the board; empty while it stands.
+    team, look : on a hosted board, whose entry it is, and the how manieth of that team; controls have neither.
+    held : why a hosted board does not show its scores, which are in no field then.
+    phase : ``public`` on a hosted board, scored on its public part; ``post-reveal`` where the reveal came first; else empty.
     """
 
     id: str
@@ -112,6 +115,10 @@ class Entry:
     clusters: int | None = None
     scorer: int = 0
     removed: str = ""
+    team: str = ""
+    look: int | None = None
+    held: str = ""
+    phase: str = ""
 
     @property
     def standing(self) -> str:
@@ -119,6 +126,9 @@ class Entry:
         what = [self.name, self.origin, self.model, self.parameters, self.threads, self.code.plugin, self.code.version, self.code.source]
         if self.origin == "file":
             what.append(self.submission_sha256)
+        if self.phase:
+            # teams are told apart, and what is held back or was scored on the other part is not averaged with the rest
+            what += [self.team, self.phase, "held back" if self.held else ""]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
     def score(self, metric: str) -> Score | None:

@@ -243,7 +243,8 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row, fact in zip(group, facts, strict=True):
             said = ", ".join(f"{key}={fact[key]}" for key in differing if key in fact)
             apart[row["entry"]] = said or ("" if told_by_source else row["entry"])
-    return ["; ".join(filter(None, (_verdict(row), apart[row["entry"]], row["warning"]))) for row in rows]
+    team = {row["entry"]: f"team {row['team']}" if row.get("team") else "" for row in rows}
+    return ["; ".join(filter(None, (_verdict(row), team[row["entry"]], apart[row["entry"]], row["warning"]))) for row in rows]
 
 
 def _facts(row: Mapping[str, Any]) -> dict[str, str]:

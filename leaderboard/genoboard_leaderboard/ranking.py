@@ -38,6 +38,7 @@ class Standing:
     chance : of being the best.
     covers : what the interval of the score that ranks covers: ``test rows``, or ``test rows and seeds``.
     warning : what a reader must know before believing the score.
+    team : whose it is, on a hosted board.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Standing:
     chance: float | None = None
     covers: str = ""
     warning: str = ""
+    team: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -123,7 +125,7 @@ def gathered(entries: Iterable[Entry]) -> Standing:
         created=first.created,
         origin=first.origin,
         verdict=first.verdict,
-        reason=first.reason,
+        reason=first.held or first.reason,
         control=first.control,
         code=first.code,
         model=first.model,
@@ -142,6 +144,7 @@ def gathered(entries: Iterable[Entry]) -> Standing:
         reasons={m: reason for m, reason in reasons.items() if not scored[m]},
         cluster=first.cluster,
         clusters=first.clusters,
+        team=first.team,
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What the file's header says: that it is ours, and which schema.sql made it. Raise VERSION with every change to that file,
 # to the JSON of entries and standings, and to what `ranking.gathered` computes.
 APPLICATION = 0x67656E6F
-VERSION = 2
+VERSION = 3
 OLDEST_SQLITE = (3, 37)  # the first with strict tables
 PATIENCE = 60.0  # seconds that a writer waits for the others
 MOUNTS = Path("/proc/mounts")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..errors import GenoboardError, UsageError
-from ..options import DURATION, MEMORY, as_json, data_option, set_option, split_option
+from ..options import DURATION, MEMORY, as_json, data_option, set_option, split_option, team_option
 from ..terminal import Clock, competition_of, print_json, say_where, show_dev, show_entry, tell
 
 
@@ -43,10 +43,11 @@ from ..terminal import Clock, competition_of, print_json, say_where, show_dev, s
     help="Also leave out-of-fold predictions of the training rows, for genoboard blend: five more fits for each fold, inside its training rows.",
 )
 @click.option("--in-process", is_flag=True, help="Without the child, for a debugger; nothing is recorded.")
+@team_option
 @as_json
 @click.pass_obj
 def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | None, data_name: str | None, seed: int, settings: tuple[str, ...],
-        name: str | None, timeout: float, memory: float | None, threads: int, message: str, verbose: bool, dev: bool, oof: bool, in_process: bool, as_json: bool) -> None:  # fmt: skip
+        name: str | None, timeout: float, memory: float | None, threads: int, message: str, verbose: bool, dev: bool, oof: bool, in_process: bool, team: str, as_json: bool) -> None:  # fmt: skip
     """Run models on a task and record their entries.
 
     MODEL is a registered name, package.module:Class, or path/to/file.py:Class: any scikit-learn-compatible estimator.
@@ -89,6 +90,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
                         limits=limits,
                         message=message,
                         oof=oof,
+                        team=team,
                         **talk,
                     )
         except GenoboardError as error:
@@ -137,17 +139,17 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
 @split_option
 @data_option
 @click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
+@team_option
 @as_json
 @click.pass_obj
-def submit(
-    workspace: str | None, task: str, path: Path, name: str, split: str | None, data_name: str | None, message: str, as_json: bool
-) -> None:
+def submit(workspace: str | None, task: str, path: Path, name: str, split: str | None, data_name: str | None, message: str, team: str,
+           as_json: bool) -> None:  # fmt: skip
     """Score a submission file and record its entry."""
     from ..evaluation import submit as enter
 
     competition = competition_of(workspace, task, split, data_name)
     say_where(competition, as_json)
-    entry = enter(competition, path, name, message, tell)
+    entry = enter(competition, path, name, message, tell, team)
     show_entry(competition, entry, recorded=True, quiet=as_json)
     if as_json:
         print_json(entry.to_dict())
