@@ -128,7 +128,10 @@ def lead(results: Results) -> list[str]:
         if own.ranks:
             place += f", true rank {own.ranks[0]} to {own.ranks[1]}" if own.ranks[0] < own.ranks[1] else f", true rank {own.ranks[0]}"
         if own.tied and several > 1:
-            place += f"; not told apart from the best, as {several - 1} other{'s are' if several > 2 else ' is'} not"
+            others = f"{several - 1} other{'s' if several > 2 else ''}"
+            place += (
+                f"; {others} cannot be told apart from it" if own.rank == 1 else f"; with {others} it cannot be told apart from the best"
+            )
         said.append(f"{place}.")
     if own is not None and own.warning:
         said.append(f"It is {own.warning}.")

@@ -77,6 +77,14 @@ def page(report: Report) -> str:
 def _scores(lines: Sequence[ScoreLine]) -> str:
     if not lines:
         return ""
+    overall, by_class = ([x for x in lines if ("[" in x.metric) == one] for one in (False, True))
+    built = _score_table("Every metric of this entry beside others on the same test rows.", overall)
+    if by_class:
+        built += f"<details><summary>Scores of each class</summary>{_score_table('One class against the rest.', by_class)}</details>"
+    return _section("scores", "Scores", built)
+
+
+def _score_table(caption: str, lines: Sequence[ScoreLine]) -> str:
     titles = list(dict.fromkeys(title for line in lines for title in line.others))
     columns = [
         Column("metric", kind="name"),
@@ -88,8 +96,7 @@ def _scores(lines: Sequence[ScoreLine]) -> str:
         told = "; ".join(filter(None, (line.summary, DIRECTIONS.get(line.direction, line.direction))))
         name = Cell(f"<bdi>{escape(line.metric)}</bdi><small>{escape(told)}</small>", line.metric)
         body.append(("", [name, _score(line), *(_other(line.others.get(title)) for title in titles)]))
-    built = table("Every metric of this entry beside others on the same test rows.", columns, body, pinned=True)
-    return _section("scores", "Scores", built)
+    return table(caption, columns, body, pinned=True)
 
 
 def _score(line: ScoreLine) -> Cell:
@@ -122,7 +129,8 @@ def _figures(report: Report) -> str:
     parts = []
     if contents:
         parts.append(f'<nav class="contents" aria-label="Figures"><ol>{"".join(contents)}</ol></nav>')
-    parts += drawn
+    if drawn:
+        parts.append(f'<div class="panels">{"".join(drawn)}</div>')
     if report.missing:
         items = "".join(f"<li><b>{escape(title)}</b>: {escape(reason)}</li>" for title, reason in report.missing)
         parts.append(f'<div class="panel"><h3>Not drawn</h3><ul>{items}</ul></div>')
