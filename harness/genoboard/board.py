@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from . import catalog, hosting
 from .errors import DataError, UnknownName, UsageError
 from .plugins import FORMATS, Plugins
 from .task import Task
-from .workspace import REPLICATES, Workspace
+from .workspace import REMOVED, REPLICATES, Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,6 +152,9 @@ def _recorded(record: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
 
     try:
         entry = Entry.from_dict(json.loads(record.read_text(encoding="utf-8"))["entry"])
+        stone = record.with_name(REMOVED)
+        if stone.exists():
+            entry = replace(entry, removed=str(json.loads(stone.read_text(encoding="utf-8"))["reason"]))
         replicates = record.with_name(REPLICATES)
         if not replicates.exists():
             return entry, {}

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from .commands import describe, enter, host, judge, publish
+from .commands import describe, enter, host, judge, keep, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
 from .terminal import installed, print_json
 from .version import __version__
@@ -116,6 +116,8 @@ for command in (
     judge.leaderboard,
     judge.compare,
     judge.score,
+    keep.rescore,
+    keep.remove,
     publish.report,
     publish.cite,
     describe.check,

@@ -211,6 +211,8 @@ def _mcc(hits: Floats, true: Floats, predicted: Floats) -> Floats:
 f1_macro = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted)) / hits.shape[1])
 f1_weighted = _of_counts(lambda hits, true, predicted: _sum(_f1(hits, true, predicted) * true) / _sum(true))
 f1_binary = _of_counts(lambda hits, true, predicted: _f1(hits, true, predicted)[:, 1])
+precision_binary = _of_counts(lambda hits, _, predicted: _share(hits, predicted)[:, 1])
+recall_binary = _of_counts(lambda hits, true, _: _share(hits, true)[:, 1])
 balanced_accuracy = _of_counts(lambda hits, true, _: _sum(_share(hits, true)) / np.count_nonzero(true, axis=1))
 mcc = _of_counts(_mcc)
 

@@ -54,6 +54,14 @@ class Clock:
             self.bar.refresh()
 
 
+def counted(things: Iterable[Any], label: str, unit: str) -> Iterable[Any]:
+    """Count what comes, on a terminal."""
+    from tqdm import tqdm
+
+    found: Iterable[Any] = tqdm(things, desc=label, unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False)
+    return found
+
+
 def say_where(competition: Competition, quiet: bool) -> None:
     """Print which board this is, and what it asks."""
     if not quiet:

@@ -21,6 +21,7 @@ ARTIFACTS = "artifacts"
 OUT_OF_FOLD = "oof.csv"
 OUT_OF_FOLD_RUNS = "oof"
 REPLICATES = "replicates.npz"
+REMOVED = "removed.json"
 SEALED = "sealed.json.gz"
 SEALED_REPLICATES = "sealed.npz"
 

@@ -56,6 +56,8 @@ RANDOM = Split(
     published=True,
 )
 
+HERE = "genoboard_tasks.brain_region."
+
 TASK = Task(
     name="brain-region",
     title="Brain region",
@@ -80,7 +82,33 @@ TASK = Task(
         Metric("accuracy-11", "genoboard.formulas:accuracy", "max", 0.0, 1.0, "labels", f"accuracy {MERGED}", merge=MERGE),
         *per_class(REGIONS),
     ),
+    references=(
+        "Nieuwenhuis TO, Yang SY, Verma RX et al. Consistent RNA sequencing contamination in GTEx and other data sets. Nature Communications 11, 1933 (2020).",
+    ),
     controls=("prior", "majority", "technical-covariates"),
+    panels=(
+        HERE + "expression_panels:samples_per_region",
+        HERE + "expression_panels:expression_distributions",
+        HERE + "expression_panels:mean_variance",
+        HERE + "expression_panels:components",
+        HERE + "expression_panels:umap",
+        HERE + "expression_panels:region_correlation",
+        "genoboard.panels:model_comparison",
+        HERE + "panels:confusion",
+        "genoboard.panels:per_class",
+        "genoboard.panels:roc",
+        "genoboard.panels:reliability",
+        HERE + "gene_panels:top_genes",
+        HERE + "gene_panels:biotype_shares",
+        HERE + "gene_panels:functional_categories",
+        HERE + "gene_panels:rank_stability",
+        HERE + "gene_panels:top_gene_heatmap",
+        HERE + "gene_panels:marker_genes",
+        HERE + "panels:errors_by_donor",
+        HERE + "panels:merged_classes",
+        HERE + "panels:donor_gap",
+        "genoboard.panels:splits",
+    ),
     id_column="id",
     target_column="region",
 )

@@ -46,6 +46,9 @@ RANDOM = Split(
     published=True,
 )
 
+# written for variant-class, whose rows are gene, variation and text, too
+READING, STANDARD = "genoboard_tasks.variant_class.", "genoboard.panels:"
+
 TASK = Task(
     name="civic-significance",
     title="Clinical significance",
@@ -57,6 +60,24 @@ TASK = Task(
     splits=(CITATION, GENE, RANDOM, *(replace(s, name=f"{s.name}-cv5", cross_validated=True) for s in (CITATION, GENE, RANDOM))),
     metrics=("multiclass-log-loss", "f1-macro", "accuracy", "auroc", "brier", "ece", *per_class(CLASSES)),
     controls=("prior", "gene-only"),
+    panels=(
+        READING + "panels:class_counts",
+        STANDARD + "model_comparison",
+        STANDARD + "confusion",
+        READING + "panels:loss_and_f1_by_class",
+        STANDARD + "per_class",
+        STANDARD + "roc",
+        STANDARD + "reliability",
+        READING + "slices:loss_by_gene_seen",
+        READING + "slices:loss_by_variant_type",
+        READING + "slices:loss_by_text_length",
+        READING + "slices:loss_by_mention",
+        READING + "slices:loss_by_shared_text",
+        READING + "cases:gain_by_gene",
+        READING + "cases:worst_rows",
+        STANDARD + "top_features",
+        STANDARD + "splits",
+    ),
     id_column="evidence_id",
     target_column="clinical_significance",
 )

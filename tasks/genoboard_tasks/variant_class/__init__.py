@@ -59,6 +59,8 @@ STAGE2 = replace(
     unranked="Kaggle scored 125 of 986 rows, and their labels contradict stage 1. Look where the entries lie beside uniform, not at their order.",
 )
 
+HERE, STANDARD = "genoboard_tasks.variant_class.", "genoboard.panels:"
+
 TASK = Task(
     name="variant-class",
     title="Variant class",
@@ -96,6 +98,25 @@ TASK = Task(
         *per_class(CLASSES),
     ),
     controls=("prior", "uniform", "gene-only"),
+    panels=(
+        HERE + "panels:class_counts",
+        STANDARD + "model_comparison",
+        HERE + "panels:confusion",
+        HERE + "panels:loss_and_f1_by_class",
+        STANDARD + "per_class",
+        STANDARD + "roc",
+        STANDARD + "reliability",
+        HERE + "slices:loss_by_gene_seen",
+        HERE + "slices:loss_by_variant_type",
+        HERE + "slices:loss_by_text_length",
+        HERE + "slices:loss_by_mention",
+        HERE + "slices:loss_by_shared_text",
+        HERE + "cases:gain_by_gene",
+        HERE + "cases:worst_rows",
+        STANDARD + "top_features",
+        STANDARD + "splits",
+        HERE + "panels:stage_2_shift",
+    ),
     id_column="ID",
     target_column="Class",
 )
