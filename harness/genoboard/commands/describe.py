@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from ..errors import UsageError
 from ..model import parse_setting
 from ..options import as_json, data_option, set_option, split_option
 from ..terminal import competition_of, installed, number, print_json, tell
+
+if TYPE_CHECKING:
+    from ..task import Task
 
 
 @click.command("list")
@@ -81,11 +84,12 @@ def list_(what: str | None, as_json: bool) -> None:
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="Write train.csv, test.csv and sample_submission.csv, as on Kaggle."
 )
+@click.option("--audit", is_flag=True, help="Look for leaks on every split, or on --split; exit code 1 where an honest one leaks.")
 @as_json
 @click.pass_obj
 def data(workspace: str | None, task: str, folder: Path | None, download: bool, as_name: str | None, use: str | None, split: str | None,
-         data_name: str | None, export: Path | None, as_json: bool) -> None:  # fmt: skip
-    """Show, ingest, describe or export a task's datasets."""
+         data_name: str | None, export: Path | None, audit: bool, as_json: bool) -> None:  # fmt: skip
+    """Show, ingest, describe, export or audit a task's datasets."""
     from .. import datasheet
 
     say = tell if as_json else print
@@ -104,7 +108,11 @@ def data(workspace: str | None, task: str, folder: Path | None, download: bool, 
         datasheet.choose(card, workspace, use)
         say(f"This workspace now uses {card.name} / {use}.")
         data_name = data_name or use
-    if export is not None:
+    if audit and export is not None:
+        raise UsageError("--audit looks at data and --export writes them. Give one of the two.")
+    if audit:
+        _audit(card, workspace, data_name, split, as_json)
+    elif export is not None:
         competition = competition_of(workspace, task, split, data_name)
         wrote = [str(path) for path in datasheet.export(competition, export)]
         if as_json:
@@ -120,6 +128,15 @@ def data(workspace: str | None, task: str, folder: Path | None, download: bool, 
         print_json(told) if as_json else print(datasheet.task_text(told))
     else:
         print(f"Next: genoboard run {task} MODEL --data {data_name}")
+
+
+def _audit(card: Task, workspace: str | None, data_name: str | None, split: str | None, as_json: bool) -> None:
+    from .. import audit
+
+    told = audit.look(card, workspace, data_name, split, tell)
+    print_json(told) if as_json else print(audit.text(told))
+    if not told["ok"]:
+        sys.exit(1)
 
 
 @click.command()
