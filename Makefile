@@ -8,11 +8,11 @@ BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo demo-text demo-bins test test-slow check bench clean
+.PHONY: help setup demo demo-text demo-bins demo-report test test-slow check bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## create .venv with genoboard, every plugin and what the tests need
 
@@ -37,6 +37,11 @@ demo-bins: $(STAMP) ## the same with models of chromatin openness, on a generate
 	$(BIN)/genoboard run expression-regression lasso ridge xgboost-bins
 	@echo
 	$(BIN)/genoboard leaderboard expression-regression
+
+demo-report: demo ## the demo's best entry as a report, and its board as a page
+	@echo
+	$(BIN)/genoboard report xgboost
+	$(BIN)/genoboard leaderboard brain-region --format html -o board.html
 
 test: $(STAMP) ## every test that is not slow
 	$(BIN)/pytest -m "not slow"
