@@ -94,7 +94,8 @@ def splits(results: Results) -> Figure:
     for split in order:
         for kind, (mask, *_) in kinds.items():
             part = found[mask & (found["split"] == split)]
-            if len(part):
+            # an entry that is the best itself is not drawn twice
+            if len(part) and not (kind == "best" and part.iloc[0]["own"]):
                 picked.append({"split": split, "kind": kind, **part.iloc[0][["name", "value", "low", "high"]].to_dict()})
     table = pd.DataFrame(picked)
     height = 0.3 * len(table) + 0.15 * len(order) + 1.0
