@@ -87,7 +87,25 @@ TASK = Task(
         Metric("gene-pearson", MEDIAN, "max", -1.0, 1.0, "values", "median over genes of Pearson's r across cells", beside="gene"),
         Metric("cell-pearson", MEDIAN, "max", -1.0, 1.0, "values", "median over cells of Pearson's r across genes", beside="cell"),
     ),
+    references=(
+        "Schreiber J, Singh R, Bilmes J, Noble WS. A pitfall for machine learning methods aiming to predict across cell types. Genome Biology 21, 282 (2020).",
+    ),
     controls=("grand-mean", "gene-mean", "cell-mean", "additive", "nearest-cells"),
+    panels=(
+        HERE + "panels:distributions",
+        HERE + "panels:cells",
+        "genoboard.panels:model_comparison",
+        HERE + "panels:training",
+        HERE + "error_panels:expression_against_mse",
+        HERE + "error_panels:actual_against_predicted",
+        HERE + "error_panels:without_the_worst",
+        HERE + "window_panels:weights_by_distance",
+        HERE + "unit_panels:error_by_cell",
+        HERE + "unit_panels:outlier_cell",
+        HERE + "unit_panels:unit_distributions",
+        HERE + "window_panels:window_ablation",
+        "genoboard.panels:splits",
+    ),
     target_column="expression",
 )
 
