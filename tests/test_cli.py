@@ -198,7 +198,22 @@ def test_the_module_and_the_installed_script_are_the_same_command() -> None:
 def test_without_words_the_commands_are_shown() -> None:
     said = process()
     assert said.status == 2
-    for command in ("blend", "check", "cite", "compare", "data", "host", "leaderboard", "list", "report", "reveal", "run", "score", "select", "submit"):
+    for command in (
+        "blend",
+        "check",
+        "cite",
+        "compare",
+        "data",
+        "host",
+        "leaderboard",
+        "list",
+        "report",
+        "reveal",
+        "run",
+        "score",
+        "select",
+        "submit",
+    ):
         assert re.search(rf"^  {command} +[A-Z]", said.err, re.MULTILINE)
     assert "..." not in said.err.partition("Commands:")[2], "no summary is cut off"
 
@@ -685,9 +700,7 @@ def test_all_pairs_are_compared_with_p_values_adjusted_by_holm(genoboard: Callab
     assert (wrong.status, wrong.err.count("genoboard compare TASK --all")) == (2, 1)
 
 
-def test_a_board_of_few_groups_says_so_and_shows_what_each_of_them_does(
-    genoboard: Callable[..., Said], blended: tuple[Path, Said]
-) -> None:
+def test_a_board_of_few_groups_says_so_and_shows_what_each_of_them_does(genoboard: Callable[..., Said], blended: tuple[Path, Said]) -> None:
     board = genoboard("--workspace", blended[0], "leaderboard", "pebbles").out
     assert "Few groups: intervals rest on 3 coves" in board
     said = genoboard("--workspace", blended[0], "leaderboard", "pebbles", "--groups")
@@ -834,7 +847,10 @@ def test_the_board_names_task_data_split_question_intervals_and_null(genoboard: 
     lines = genoboard("--workspace", made, "leaderboard", "pebbles").out.splitlines()
     assert re.fullmatch(r"pebbles: data demo \([0-9a-f]{8}\), split cove", lines[0])
     assert lines[1] == "What shape has a pebble of a cove never seen before?"
-    assert any(re.match(r"1=?  centroid +0\.\d{5} \[0\.\d{5}, [01]\.\d{5}\] +1(-2)? +\d+ % +0\.\d{5} +\d\.\d{5}  run released$", line) for line in lines)
+    assert any(
+        re.match(r"1=?  centroid +0\.\d{5} \[0\.\d{5}, [01]\.\d{5}\] +1(-2)? +\d+ % +0\.\d{5} +\d\.\d{5}  run released$", line)
+        for line in lines
+    )
     assert any(re.match(r"2  prior +0\.16667 .*  control \w+$", line) for line in lines)
     assert lines[-3] == "Best first; [low, high] is the 95 % interval over test rows."
     assert lines[-2] == "The null model here: prior: the shares of the shapes."

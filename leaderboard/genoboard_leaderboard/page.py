@@ -80,7 +80,7 @@ figure svg { display: block; color: var(--ink); max-width: 100%; height: auto; }
 figcaption { color: var(--faint); font-size: .9375rem; margin-top: 10px; max-width: 72ch; }
 .panel { margin: 40px 0 0; padding: 32px 0 0; border-top: 1px solid var(--grid); }
 .panels { display: grid; grid-template-columns: minmax(0, 1fr); column-gap: 56px; align-items: start; }
-@media (min-width: 1080px) { .panels { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+@media (min-width: 1080px) { .panels { grid-template-columns: repeat(2, minmax(0, 1fr)); } .both { grid-column: 1 / -1; } }
 .card th { width: 16em; color: var(--faint); font-weight: 500; }
 .contents ol { columns: 18em; column-gap: 32px; padding-left: 1.4em; max-width: none; }
 .contents li { break-inside: avoid; padding: 1px 0; }

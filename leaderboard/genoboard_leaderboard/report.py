@@ -14,6 +14,7 @@ from .errors import LeaderboardError
 from .page import DIRECTIONS, Cell, Column, boxed, escape, number, shell, table
 
 ROWS = 500  # of a figure's data, on the page
+BROAD = 560  # points: a drawing that is wider spans both columns, or its text would be too small
 DRAWINGS = 1_350_000  # bytes of figures on one page, and of their data:
 DATA = 450_000  # together with the rest the page stays under 2 MB
 DROPPED = {"script", "metadata", "foreignObject", "animate", "animateMotion", "animateTransform", "set"}
@@ -139,8 +140,10 @@ def _figures(report: Report) -> str:
 
 def _panel(panel: Panel, at: int, drawing: str, room: int) -> str:
     note = f"<figcaption>{escape(panel.note)}</figcaption>" if panel.note else ""
+    box = re.search(r'viewBox="0 0 ([\d.]+) ', panel.svg)
+    broad = " both" if box and float(box[1]) > BROAD else ""
     return (
-        f'<figure class="panel" id="panel-{at}" aria-labelledby="p{at}-title"><h3 id="p{at}-title">{escape(panel.title)}</h3>\n'
+        f'<figure class="panel{broad}" id="panel-{at}" aria-labelledby="p{at}-title"><h3 id="p{at}-title">{escape(panel.title)}</h3>\n'
         f'<p class="unseen" id="p{at}-alt">{escape(panel.alt)}</p>\n'
         f"{boxed(f'Figure: {panel.title}', drawing).replace('scroll', 'scroll drawing', 1)}\n{note}\n{_data(panel, room)}</figure>"
     )

@@ -76,16 +76,16 @@ def cells(results: Results) -> Figure:
     if len(code) < 3 or len(whole) < 2:
         raise NotDrawn("it takes three cells, and genes whose expression may be looked at in all of them")
     sides = {"openness": openness, "expression": _components(_products(whole))}
-    drawing, panels = canvas(1, 2, 8.4, 4.1)
-    look = styles(known["lineage"])
+    drawing, panels = canvas(1, 2, 7.8, 3.9)
+    look, crowded = styles(known["lineage"]), len(known) > MOST_VECTORS
     chance = (len(look) - 1) / (len(code) - 1)
     told = []
     for axes, (name, (scores, share)) in zip(panels, sides.items(), strict=True):
         for lineage, (color, marker) in look.items():
             at = (known["lineage"] == lineage).to_numpy()
-            axes.plot(*scores[at].T, marker, color=color, markersize=6, label=lineage, rasterized=len(known) > MOST_VECTORS)
+            axes.plot(*scores[at].T, marker, color=color, markersize=4 if crowded else 6, label=lineage, rasterized=crowded)
         axes.set(title=f"by {name}", xlabel=f"PC1 ({share[0]:.0%})", ylabel=f"PC2 ({share[1]:.0%})")
-        axes.margins(0.14)
+        axes.margins(0.2)
         known[[f"{name} PC1", f"{name} PC2"]] = scores
         known[[f"{name} share 1", f"{name} share 2"]] = share
         told.append(

@@ -16,9 +16,10 @@ from .residuals import Residuals, target
 
 Floats = NDArray[np.float64]
 
-MOST_CELLS = 24
+MOST_CELLS = 20
 WORST = 50  # rows, as the published study counted
 FEW = 8  # cells that hold them
+MAGNITUDES = 5  # from here on an axis is logarithmic
 
 
 def error_by_cell(results: Results) -> Figure:
@@ -118,7 +119,7 @@ def unit_distributions(results: Results) -> Figure:
                 axes.minorticks_off()
             axes.set(xlabel=f"{'MSE' if measure == 'mse' else 'r'} of a {by}", ylabel=f"share of {by}s")
             # a null that is constant has one r, 0, and its bar would flatten the others
-            top = max(drawn[0].max(initial=0.0), drawn[1].max(initial=0.0) if drawn[1].max(initial=0.0) < 0.5 else 0.0)
+            top = max(float(d.max(initial=0.0)) for d in drawn[: 1 if measure == "r" and drawn[1].max(initial=0.0) > 0.5 else 2])
             axes.set_ylim(0, 1.08 * top if top > 0 else 1)
             for side, values, counts in ((results.entry.name, own, drawn[0]), ("null", null, drawn[1])):
                 parts.append(
@@ -159,7 +160,7 @@ def _cells(found: Residuals) -> pd.DataFrame:
 
 
 def _edges(values: Floats, measure: str) -> tuple[Floats, str]:
-    """Return the edges of a histogram, and the axis' scale: logarithmic for errors, which range over magnitudes."""
+    """Return the edges of a histogram, and the axis' scale: logarithmic for errors, where they range over magnitudes."""
     bars = int(np.clip(2 * np.sqrt(len(values)), 10, 40))
     if measure == "r":
         low = -1.0 if values.min(initial=0.0) < 0 else 0.0
@@ -169,7 +170,9 @@ def _edges(values: Floats, measure: str) -> tuple[Floats, str]:
     if not len(values):
         return np.linspace(0, 1, bars + 1), "linear"
     low, high = np.quantile(values, [0.002, 0.998])
-    return (np.geomspace(low, high, bars + 1), "log") if high > low * 1.01 else (np.linspace(0, 2 * high, bars + 1), "linear")
+    if high > MAGNITUDES * low:
+        return np.geomspace(low, high, bars + 1), "log"
+    return np.linspace(low, high, bars + 1) if high > low else np.linspace(0, 2 * high, bars + 1), "linear"
 
 
 def _legend(drawing: Any, look: dict[str, tuple[str, str]], more: dict[str, tuple[str, str]]) -> None:
