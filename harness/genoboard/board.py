@@ -56,6 +56,10 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
             f"Few groups: intervals rest on {told['clusters']} {told['cluster']}s, and are wide for it."
             f" genoboard leaderboard {card.name} --groups shows what each of them does."
         )
+    if any(s.rank is not None and s.clusters is None for s in standings):
+        notes.append(
+            f"Some entries were scored by an earlier version, which did not tell how sure their order is. Score them anew: genoboard rescore {card.name}"
+        )
     removed = store.removed(board)
     notes += [f"Removed: {e.id}: {e.removed}" for e in removed]
     return {

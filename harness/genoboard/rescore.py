@@ -1,60 +1,69 @@
-"""Rescore: entries after they were made: recomputed from their files, brought to the scorer's present version, or removed."""
+"""Rescore: entries recomputed from their files: whether they are as recorded, or brought to the scorer's present version."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genoboard_leaderboard.entry import Entry, Score
+from genoboard_leaderboard.entry import Board, Entry, Score
 from genoboard_leaderboard.store import Store
 
 from . import scoring, seal, submission
 from .competition import Competition
-from .errors import DataError, GenoboardError, UndefinedScore, UnknownName, UsageError
+from .custody import REBUILD, Unsound, What, recorded, require_record, require_replicates, require_submission, same
+from .errors import DataError, GenoboardError, UndefinedScore
+from .hosting import PUBLIC
+from .metrics import Metric
 from .plugins import Plugins, load_plugins
 from .task import Tell
-from .workspace import PREDICTIONS, RECORD, REMOVED, REPLICATES, Workspace, write_text
+from .workspace import PREDICTIONS, RECORD, REPLICATES, Workspace, write_text
 
-What = Literal["ok", "changed", "tampered", "missing", "edited", "other data", "failed run", "removed"]
 WORDS: Mapping[What, str] = {
-    "ok": "as recorded",
-    "changed": "with other scores than recorded",
-    "tampered": "with a submission that is not the one that was scored",
-    "missing": "of which files are missing",
-    "edited": "whose record was edited",
-    "other data": "that cannot be recomputed on this machine's data",
+    "ok": "ok",
+    "changed": "changed",
+    "tampered": "tampered",
+    "missing": "with missing files",
+    "edited": "with an edited record",
+    "not indexed": "not in the index",
+    "other data": "on other data",
+    "cannot be verified": "that cannot be verified",
     "failed run": "without predictions",
     "removed": "removed",
 }
 SOUND = ("ok", "failed run", "removed")
+TOLD = 3  # changes that a line has room for
 Vectors = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one entry, and why."""
+    """What came of one entry, and why; `changes` tell it score by score."""
 
     entry: Entry
     what: What
     why: str = ""
+    changes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"entry": self.entry.id, "name": self.entry.name, "task": self.entry.board.task, "what": self.what, "why": self.why}
+        told = {"what": self.what, "why": self.why or "; ".join(self.changes), "changes": list(self.changes)}
+        return {"entry": self.entry.id, "name": self.entry.name, "task": self.entry.board.task, **told}
 
     def sentence(self) -> str:
-        """Return the finding for a terminal."""
-        return f"{self.entry.id}: {self.what}: {self.why}"
+        """Return the finding for a terminal, one line."""
+        more = len(self.changes) - TOLD
+        listed = "; ".join(self.changes[:TOLD]) + (f"; and {more} more (all with --json)" if more > 0 else "")
+        # what is wrong with a file may be told in several lines
+        return f"{self.entry.id}: {self.what}: {' '.join((self.why or listed).split())}"
 
 
 class _Boards:
@@ -62,30 +71,39 @@ class _Boards:
 
     def __init__(self, place: Workspace, plugins: Plugins, tell: Tell) -> None:
         self.place, self.plugins, self.tell = place, plugins, tell
-        self._known: dict[tuple[str, str, str], tuple[Competition, ...] | GenoboardError] = {}
+        self._known: dict[tuple[str, str, str], tuple[Competition, Competition, Competition] | GenoboardError] = {}
+
+    def metrics(self, entry: Entry) -> tuple[Metric, ...]:
+        """Return what the entry's task is scored by now; no data are opened."""
+        return self.plugins.metrics_of(self.plugins.task(entry.board.task))
 
     def of(self, entry: Entry) -> Competition:
-        """Return the competition on whose board an entry was made, as it was then; raise `DataError` where it is no longer that."""
+        """Return the competition on whose board an entry was made, as it was then; raise `Unsound` where it is no longer that."""
         at = (entry.board.task, entry.board.split, entry.board.data)
         if at not in self._known:
             try:
                 found = Competition.open(*at, self.place, self.plugins, self.tell)
-                self._known[at] = (found, replace(found, hosting=None))
+                # what was entered before a reveal was scored on the public part
+                early = replace(found, hosting=replace(found.hosting, revealed="")) if found.hosting else found
+                self._known[at] = (found, early, replace(found, hosting=None))
             except GenoboardError as error:
                 self._known[at] = error
         known = self._known[at]
         if isinstance(known, GenoboardError):
-            raise DataError(str(known))
-        for one in known:
-            if one.board == entry.board:
-                # what was entered before a reveal was scored on the public part
-                early = one.hosting is not None and entry.phase == "public"
-                return replace(one, hosting=replace(one.hosting, revealed="")) if early and one.hosting else one
-        now = known[-1].board
-        what = "data" if now.data_fingerprint != entry.board.data_fingerprint else "solution (split)"
-        raise DataError(
-            f"the {what} of {entry.board.task} / {entry.board.data} / {entry.board.split} changed: entered on {entry.board.data_fingerprint[:12]},"
-            f" {entry.board.split_fingerprint[:12]}; here now {now.data_fingerprint[:12]}, {now.split_fingerprint[:12]}"
+            raise Unsound("cannot be verified", str(known))
+        found, early, in_the_open = known
+        if entry.board == found.board:
+            return early if entry.phase == PUBLIC else found
+        if entry.board == in_the_open.board:
+            return in_the_open
+        then, now = entry.board, in_the_open.board
+        what, one, other = "split", then.split_fingerprint, now.split_fingerprint
+        if then.data_fingerprint != now.data_fingerprint:
+            what, one, other = "data", then.data_fingerprint, now.data_fingerprint
+        raise Unsound(
+            "other data",
+            f"the {what} of {then.task} / {then.data} / {then.split} changed since it was scored: fingerprint {one[:12]}, here now {other[:12]}."
+            f" Go back to that version to verify it; to stand on today's board, run or submit it again",
         )
 
 
@@ -95,83 +113,68 @@ def verify(
     """Recompute every entry from its stored submission, and say of each whether it is as recorded, bit for bit."""
     place = Workspace.here(workspace)
     store, boards = Store(place.database), _Boards(place, plugins or load_plugins(), tell)
-    for entry in _entries(store, boards, task):
+    entries = _entries(store, boards, task)
+    for entry in entries:
         yield _verified(place, store, boards, entry)
+    yield from _not_indexed(place, store, {e.id for e in entries}, task)
 
 
 def renew(
     workspace: str | Path | None, task: str | None = None, tell: Tell = lambda _: None, plugins: Plugins | None = None
 ) -> Iterator[Finding]:
-    """Score those entries anew that an older scorer or formula scored; yield the ones that changed, and those that could not be.
+    """Score those entries anew that an older scorer or formula scored; yield the ones that changed, and those that are left as they are.
 
     The earlier scores stay in the entry's ``run.json``. Entries of hosted competitions keep the scores that they were judged by.
     """
     place = Workspace.here(workspace)
     store, boards = Store(place.database), _Boards(place, plugins or load_plugins(), tell)
+    judged = 0
     for entry in _entries(store, boards, task):
-        if entry.verdict != "ok" or entry.removed or entry.phase:
+        if entry.verdict != "ok" or entry.removed:
             continue
         try:
-            competition = boards.of(entry)
-            if not _outdated(competition, entry):
+            if not _outdated(boards.metrics(entry), entry):
                 continue
-            prediction = _prediction(place, competition, entry)
+            if entry.phase:
+                judged += 1
+                continue
+            require_record(place, entry)
+            require_submission(place, entry)
+            competition = boards.of(entry)
+            prediction = submission.read(place.folder(entry.id, entry.board.task) / PREDICTIONS, competition.form).prediction
             scores, replicates = scoring.score(competition.metrics, competition.solution, prediction)
-        except _Unsound as error:
-            yield Finding(entry, error.what, str(error))
-            continue
         except GenoboardError as error:
-            yield Finding(entry, "other data", str(error))
+            what = error.what if isinstance(error, Unsound) else "cannot be verified"
+            yield Finding(entry, what, f"{str(error).rstrip('.')}. It was left as it is")
             continue
         by = competition.split.bootstrap_group or "row"
         new = replace(entry, scores=scores, scorer=scoring.VERSION, cluster=by, clusters=competition.solution.clusters)
         _keep(place, entry, new, replicates)
         store.replace(new, replicates)
-        yield Finding(new, "changed", _differences(entry, scores, None) or "only how it was scored")
+        unchanged = f"every score came out as it was (scorer {entry.scorer}, now {scoring.VERSION})"
+        yield Finding(new, "changed", changes=_differences(entry, scores) or (unchanged,))
+    if judged:
+        tell(f"{_entries_told(judged)} of hosted competitions kept the scores that they were judged by.")
 
 
-def remove(workspace: str | Path | None, id: str, reason: str, task: str | None = None) -> Entry:
-    """Take an entry from its board, leaving everything it consists of, and a tombstone that says why.
-
-    Raise `UnknownName` or `UsageError` where `id` is not one entry's, or the reason is empty.
-    """
-    place = Workspace.here(workspace)
-    store = Store(place.database)
-    found = store.find(id, task)
-    if not reason.strip():
-        raise UsageError("Say why it is removed: --reason TEXT. The board shows the reason in its place.")
-    if not found:
-        raise UnknownName("entry", id, {e.id for e in store.entries(task=task)}, "genoboard leaderboard TASK --format json shows the ids.")
-    if len(found) > 1:
-        raise UsageError(f"{id!r} names {len(found)} entries: {', '.join(e.id for e in found)}. Name one of them by its id.")
-    (entry,) = found
-    if entry.removed:
-        raise UsageError(f"{entry.id} was removed already: {entry.removed}")
-    folder = place.folder(entry.id, entry.board.task)
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder} is not there, so that no tombstone can stand in it. genoboard leaderboard --rebuild leaves the entry out."
-        )
-    stone = {"reason": reason.strip(), "removed": datetime.now(UTC).isoformat()}
-    write_text(folder / REMOVED, json.dumps(stone, indent=1) + "\n")
-    gone = replace(entry, removed=reason.strip())
-    names = [s.metric for s in entry.scores]
-    held = {m: v for m in names if (v := store.replicates(entry.id, m)) is not None}
-    store.replace(gone, held)
-    return gone
-
-
-def summary(findings: list[Finding]) -> str:
+def summary(findings: Sequence[Finding]) -> str:
     """Return how many entries came out how, in a sentence."""
     counts = Counter(f.what for f in findings)
-    told = ", ".join(f"{counts[w]} {WORDS[w]}" for w in WORDS if counts[w])
-    return f"{len(findings):,} entr{'y' if len(findings) == 1 else 'ies'} verified: {told or 'none'}."
+    told = ", ".join(f"{counts[w]:,} {WORDS[w]}" for w in WORDS if counts[w])
+    return f"{_entries_told(len(findings))} verified{f': {told}' if told else ''}."
 
 
-class _Unsound(GenoboardError):
-    def __init__(self, what: What, why: str) -> None:
-        self.what = what
-        super().__init__(why)
+def renewed(findings: Sequence[Finding]) -> str:
+    """Return how many entries got new scores, in a sentence."""
+    if not findings:
+        return "Every entry is up to date."
+    changed = sum(f.what == "changed" for f in findings)
+    left = f"; {len(findings) - changed:,} left as found" if changed < len(findings) else ""
+    return f"{_entries_told(changed)} got new scores{left}."
+
+
+def _entries_told(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
 def _entries(store: Store, boards: _Boards, task: str | None) -> list[Entry]:
@@ -180,110 +183,107 @@ def _entries(store: Store, boards: _Boards, task: str | None) -> list[Entry]:
     return store.entries(task=task)
 
 
+def _not_indexed(place: Workspace, store: Store, known: set[str], task: str | None) -> Iterator[Finding]:
+    """Yield what the folders hold beside the entries that the index knows."""
+    for path in place.records():
+        id, of = path.parent.name, path.parent.parent.name
+        # another process may have entered it since
+        if id in known or task not in (None, of) or store.find(id):
+            continue
+        why = f"{path.parent} holds an entry that the index does not have. {REBUILD} reads it in"
+        try:
+            yield Finding(recorded(path), "not indexed", why)
+        except Unsound as error:
+            yield Finding(Entry(id, Board(of, "", "", "", ""), id, "", "run"), error.what, str(error))
+
+
 def _verified(place: Workspace, store: Store, boards: _Boards, entry: Entry) -> Finding:
-    if entry.removed:
-        return Finding(entry, "removed", entry.removed)
     try:
-        _require_record(place, entry)
+        require_record(place, entry)
+        if entry.removed:
+            return Finding(entry, "removed", entry.removed)
         if entry.verdict != "ok":
             return Finding(entry, "failed run", entry.reason)
+        require_submission(place, entry)
+        require_replicates(place, store, entry)
         competition = boards.of(entry)
-        prediction = _prediction(place, competition, entry)
+        prediction = submission.read(place.folder(entry.id, entry.board.task) / PREDICTIONS, competition.form).prediction
         scores, replicates = scoring.score(competition.metrics, competition.solution, prediction)
-    except _Unsound as error:
+        recorded, sealed = _judged(place, competition, entry, prediction) if competition.sealed else (entry.scores, ())
+    except Unsound as error:
         return Finding(entry, error.what, str(error))
     except UndefinedScore as error:
         return Finding(entry, "changed", f"it has no score now: {error}")
     except GenoboardError as error:
-        return Finding(entry, "other data", str(error))
-    try:
-        recorded, sealed = (entry.scores, None) if not competition.sealed else _judged(place, competition, entry, prediction)
-    except DataError as error:
-        return Finding(entry, "missing", str(error))
-    differs = _differences(replace(entry, scores=recorded), scores, competition) or sealed
-    if not differs and not entry.held:
-        differs = next((f"the replicates of {m}" for m, v in replicates.items() if not _same(store.replicates(entry.id, m), v)), "")
-    return Finding(entry, "changed", differs) if differs else Finding(entry, "ok")
+        return Finding(entry, "cannot be verified", str(error))
+    changes = _differences(replace(entry, scores=recorded), scores) + sealed
+    if not changes and not entry.held:
+        changes = tuple(
+            f"{m} is as recorded, and its replicates are {'not' if known is not None else 'missing'}{_explained(entry, None, None)}"
+            for m, v in replicates.items()
+            if not same(known := store.replicates(entry.id, m), v)
+        )
+    return Finding(entry, "changed", changes=changes) if changes else Finding(entry, "ok")
 
 
-def _judged(place: Workspace, competition: Competition, entry: Entry, prediction: NDArray[Any]) -> tuple[tuple[Score, ...], str]:
+def _judged(
+    place: Workspace, competition: Competition, entry: Entry, prediction: NDArray[Any]
+) -> tuple[tuple[Score, ...], tuple[str, ...]]:
     """Return the public scores of an entry of a hosted competition, and what differs in its sealed ones, which are not told."""
-    box = seal.read(place.folder(entry.id, entry.board.task))
+    folder = place.folder(entry.id, entry.board.task)
     assert competition.sealed is not None
     try:
-        private, _ = scoring.score(competition.metrics, competition.sealed, prediction)
+        box = seal.read(folder)
+        private, drawn = scoring.score(competition.metrics, competition.sealed, prediction)
+        kept = private == box.private and all(same(seal.replicates(folder, m), v) for m, v in drawn.items())
+    except DataError as error:
+        raise Unsound("missing", str(error)) from error
     except UndefinedScore:
-        private = ()
-    changed = "its sealed scores" if private and private != box.private else ""
-    return (box.public if entry.held else entry.scores), changed
+        kept = all(s.value is None for s in box.private)
+    return (box.public if entry.held else entry.scores), (() if kept else ("its sealed scores are not what they were",))
 
 
-def _require_record(place: Workspace, entry: Entry) -> None:
-    """Raise `_Unsound` unless the folder is there, and its record says what the index does."""
-    folder = place.folder(entry.id, entry.board.task)
-    if not folder.is_dir():
-        raise _Unsound(
-            "missing", f"its folder {folder} is gone. Put it back, or rebuild the index without it: genoboard leaderboard --rebuild"
-        )
-    try:
-        recorded = Entry.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8"))["entry"])
-    except FileNotFoundError:
-        raise _Unsound("missing", f"{folder / RECORD} is gone. Put it back") from None
-    except Exception as error:
-        raise _Unsound("edited", f"{folder / RECORD} is no record any more: {error}") from error
-    if recorded.to_dict() != entry.to_dict():
-        one, other = recorded.to_dict(), entry.to_dict()
-        fields = [key for key in other if one[key] != other[key]]
-        raise _Unsound("edited", f"{folder / RECORD} and the index differ in {', '.join(fields)}")
-
-
-def _prediction(place: Workspace, competition: Competition, entry: Entry) -> NDArray[Any]:
-    path = place.folder(entry.id, entry.board.task) / PREDICTIONS
-    if not path.exists():
-        raise _Unsound("missing", f"{path} is gone. Put it back")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != entry.submission_sha256:
-        raise _Unsound("tampered", f"{path} was changed: SHA-256 {found[:12]}, recorded {entry.submission_sha256[:12]}")
-    return submission.read(path, competition.form).prediction
-
-
-def _outdated(competition: Competition, entry: Entry) -> bool:
+def _outdated(metrics: Sequence[Metric], entry: Entry) -> bool:
+    """Tell whether an older scorer or formula, or other metrics, made the scores; raise `Unsound` where it was a newer one."""
     known = {s.metric: s.version for s in entry.scores}
-    return entry.scorer != scoring.VERSION or any(known.get(m.name) != m.version for m in competition.metrics)
+    versions = {m.name: m.version for m in metrics}
+    if entry.held:
+        known |= {name: version for name, version in versions.items() if name not in known}
+    newer = [name for name in known if known[name] > versions.get(name, known[name])]
+    if entry.scorer > scoring.VERSION or newer:
+        what = f"scorer {entry.scorer}, here {scoring.VERSION}"
+        if newer:
+            what = f"formula {known[newer[0]]} of {newer[0]}, here {versions[newer[0]]}"
+        raise Unsound("cannot be verified", f"a newer genoboard, task or plugin scored it ({what}). Update what is installed here")
+    return entry.scorer < scoring.VERSION or known != versions
 
 
-def _differences(entry: Entry, scores: tuple[Score, ...], competition: Competition | None) -> str:
-    """Return in which metrics the scores differ from the recorded ones, and which version explains it."""
+def _differences(entry: Entry, scores: tuple[Score, ...]) -> tuple[str, ...]:
+    """Return each score that differs from the recorded one, and which version explains it."""
     recorded = {s.metric: s for s in entry.scores}
     told = []
     for score in scores:
-        before = recorded.get(score.metric)
-        if before == score:
-            continue
+        before = recorded.pop(score.metric, None)
         if before is None:
             told.append(f"{score.metric} was not scored, and is {_told(score)}")
-            continue
-        why = ""
-        if before.version != score.version:
-            why = f" (formula {before.version}, now {score.version})"
-        elif entry.scorer != scoring.VERSION:
-            why = f" (scorer {entry.scorer}, now {scoring.VERSION})"
-        told.append(f"{score.metric} {_told(before)}, recomputed {_told(score)}{why}")
-    gone = set(recorded) - {s.metric for s in scores} if competition else set()
-    told += [f"{metric} is no metric of the task any more" for metric in sorted(gone)]
-    more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
-    return "; ".join(told[:3]) + more
+        elif before != score:
+            told.append(f"{score.metric} {_told(before)}, recomputed {_told(score)}{_explained(entry, before, score)}")
+    told += [f"{metric} {_told(before)} is no metric of the task any more" for metric, before in recorded.items()]
+    return tuple(told)
+
+
+def _explained(entry: Entry, before: Score | None, score: Score | None) -> str:
+    if before and score and before.version != score.version:
+        return f" (formula {before.version}, now {score.version})"
+    if entry.scorer != scoring.VERSION:
+        return f" (scorer {entry.scorer}, now {scoring.VERSION})"
+    return " (no version explains it)"
 
 
 def _told(score: Score) -> str:
     if score.value is None:
         return f"none ({score.reason})"
     return f"{score.value!r}" + (f" [{score.low!r}, {score.high!r}]" if score.low is not None else "")
-
-
-def _same(one: NDArray[np.float64] | None, other: NDArray[np.float64]) -> bool:
-    return one is not None and np.array_equal(one, other, equal_nan=True)
 
 
 def _keep(place: Workspace, old: Entry, new: Entry, replicates: Vectors) -> None:

@@ -23,15 +23,17 @@ def rescore(workspace: str | None, task: str | None, verify: bool, as_json: bool
     from .. import rescore as again
 
     if not verify:
-        changed = list(counted(again.renew(workspace, task, tell), "rescore", "entry"))
+        told = list(counted(again.renew(workspace, task, tell), "rescore", "entry"))
+        refused = [f for f in told if f.what != "changed"]
         if as_json:
-            print_json({"changed": [f.to_dict() for f in changed], "ok": all(f.what == "changed" for f in changed)})
+            changed = [f.to_dict() for f in told if f.what == "changed"]
+            print_json({"changed": changed, "refused": [f.to_dict() for f in refused], "ok": not refused})
         else:
-            for found in changed:
+            for found in told:
                 print(found.sentence())
-            print(f"{sum(f.what == 'changed' for f in changed):,} entries got new scores." if changed else "Every entry is up to date.")
+            print(again.renewed(told))
             print("Next: genoboard rescore --verify")
-        if any(f.what != "changed" for f in changed):
+        if refused:
             sys.exit(1)
         return
     findings = list(counted(again.verify(workspace, task, tell), "verify", "entry"))
@@ -46,6 +48,8 @@ def rescore(workspace: str | None, task: str | None, verify: bool, as_json: bool
             print("Next: genoboard rescore, where a newer scorer or formula explains it")
         if any(f.what in ("tampered", "missing", "edited") for f in wrong):
             print("Next: put the files back from a copy; or genoboard remove ENTRY --reason TEXT")
+        if any(f.what == "not indexed" for f in wrong):
+            print("Next: genoboard leaderboard --rebuild")
     if wrong:
         sys.exit(1)
 
@@ -61,7 +65,7 @@ def remove(workspace: str | None, entry: str, reason: str, task: str | None, as_
 
     ENTRY is its id, or a name that only one entry has. Its files stay.
     """
-    from ..rescore import remove as taken
+    from ..tombstone import remove as taken
 
     gone = taken(workspace, entry, reason, task)
     if as_json:

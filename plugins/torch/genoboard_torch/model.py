@@ -88,9 +88,9 @@ class MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             self.target_ = target
             asked = every if watched is None else watched
             asked = np.random.default_rng(self.random_state).permutation(asked)[:SHOWN]
-            mean, absolute = slopes(self.network_, rows, self.target_, asked)
+            mean, absolute, loss = slopes(self.network_, rows, self.target_, asked)
         of = {"distance": X.distance} if isinstance(X, Design) else {"feature": X.columns}
-        self.gradients_ = pd.DataFrame({**of, "gradient": mean, "absolute": absolute})
+        self.gradients_ = pd.DataFrame({**of, "gradient": mean, "absolute": absolute, "loss": loss})
         del self._run
         return self
 
@@ -112,7 +112,8 @@ class MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
 
         ``curve``: epoch, loss on the rows learnt from, on those watched, and there of the best constant (NaN where none are watched),
         and 1 at the best epoch. ``gradients``: for each column, the mean over the watched rows (or a sample of them or, without any, of all) of the
-        prediction's derivative, in units of y, and of its absolute value; for classes, of the likeliest one's log-probability.
+        prediction's derivative, in units of y, and of its absolute value; for classes, of the likeliest one's log-probability; and of the
+        absolute derivative of a row's loss: of its squared error, or its cross-entropy.
         """
         return {"curve": pd.DataFrame(self.curve_), "gradients": self.gradients_}
 

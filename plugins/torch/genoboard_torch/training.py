@@ -149,16 +149,21 @@ def answers(network: Network, rows: Rows, target: Target) -> NDArray[np.float64]
     return out
 
 
-def slopes(network: Network, rows: Rows, target: Target, asked: At) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return for each column the mean over the rows `asked` of the answer's derivative, and of its absolute value, each (p,)."""
+def slopes(network: Network, rows: Rows, target: Target, asked: At) -> tuple[NDArray[np.float64], ...]:
+    """Return for each column (p,) the mean over the rows `asked` of the answer's derivative, of its absolute value, and of that of a row's loss."""
     network.eval()
     first = network.slopes().detach()
-    mean, absolute = torch.zeros((2, len(first)), dtype=torch.float64, device=first.device)
-    for _, inputs in rows.batches(asked, ASKED):
+    mean, absolute, pull = torch.zeros((3, len(first)), dtype=torch.float64, device=first.device)
+    for at, inputs in rows.batches(asked, ASKED):
         given = network.first(inputs).detach().requires_grad_()
         # the layers that follow write over what they are given
-        (gradient,) = torch.autograd.grad(target.shown(network.rest(given.clone())).sum(), given)
+        out = network.rest(given.clone())
+        (gradient,) = torch.autograd.grad(target.shown(out).sum(), given, retain_graph=True)
         each = gradient @ first.T
         mean += each.sum(dim=0)
         absolute += each.abs().sum(dim=0)
-    return (mean / len(asked)).cpu().numpy(), (absolute / len(asked)).cpu().numpy()
+        # a sum of the rows' losses: each row's derivative is its own
+        loss = target.loss(out, torch.as_tensor(at, device=first.device)) * len(at) * target.unit
+        (gradient,) = torch.autograd.grad(loss, given)
+        pull += (gradient @ first.T).abs().sum(dim=0)
+    return tuple((total / len(asked)).cpu().numpy() for total in (mean, absolute, pull))

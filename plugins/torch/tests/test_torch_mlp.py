@@ -309,7 +309,7 @@ def test_without_hidden_layers_it_is_linear_and_its_gradients_are_its_weights() 
     y = planted(X, noise=0)
     model = MLP(layers=(), batch_size=50, learning_rate=0.02, max_epochs=80, patience=80).fit(X, y)
     gradients = model.artifacts()["gradients"]
-    assert gradients.columns.tolist() == ["distance", "gradient", "absolute"]
+    assert gradients.columns.tolist() == ["distance", "gradient", "absolute", "loss"]
     np.testing.assert_array_equal(gradients["distance"], X.distance)
     step = np.eye(BINS)[3]
     weights = X.dot(np.eye(BINS)) @ gradients["gradient"].to_numpy()
@@ -322,12 +322,14 @@ def test_gradients_are_the_slopes_of_predictions() -> None:
     y = X["G0"].to_numpy(np.float64) / 50 + np.square(X["G1"].to_numpy(np.float64) / 50 - 20)
     model = MLP(**{**SMALL, "max_epochs": 30}, early_stopping=False).fit(X, y)
     gradients = model.artifacts()["gradients"]
-    assert gradients.columns.tolist() == ["feature", "gradient", "absolute"]
+    assert gradients.columns.tolist() == ["feature", "gradient", "absolute", "loss"]
     up, down = X.copy(), X.copy()
     up["G1"] += 0.05
     down["G1"] -= 0.05
     slope = (model.predict(up) - model.predict(down)) / 0.1
     assert gradients["gradient"][1] == pytest.approx(slope.mean(), rel=0.05, abs=1e-4)
+    error = model.predict(X) - y
+    assert gradients["loss"][1] == pytest.approx(np.abs(2 * error * slope).mean(), rel=0.05, abs=1e-4)
     assert gradients["absolute"][1] == pytest.approx(np.abs(slope).mean(), rel=0.05)
 
 

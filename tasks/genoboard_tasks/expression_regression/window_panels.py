@@ -22,12 +22,12 @@ PENALTY = 0.1  # of the ablation's ridge, per row, on columns of unit variance
 CONSTANT = 1e-12  # a column whose variance is less, as a share of its mean square, is rounding
 DRAWN = 200  # points of a line
 # table and column of what models leave
-SIDES = {"gradient": ("gradients", "absolute"), "weight": ("coefficients", "raw")}
-LABELS = {"gradient": "mean |d prediction / d bin|", "weight": "|weight|"}
+SIDES = {"gradient": ("gradients", "loss"), "weight": ("coefficients", "raw")}
+LABELS = {"gradient": "mean |dMSE/dX|", "weight": "|weight|"}
 
 
 def weights_by_distance(results: Results) -> Figure:
-    """Draw how much the prediction moves with a bin's openness, by the bin's distance: a network's gradient beside linear weights."""
+    """Draw how much the error moves with a bin's openness, by the bin's distance, as a network has it, beside linear weights."""
     own = {kind: _table_of(results, *where) for kind, where in SIDES.items()}
     if all(t is None for t in own.values()):
         raise NotDrawn(f"{results.entry.name} left neither gradients nor coefficients by distance")
@@ -69,14 +69,14 @@ def weights_by_distance(results: Results) -> Figure:
     note = (
         f"Coloured: the running mean over {width} bins, and over {FEWEST_BINS} around the start site; grey: single bins."
         + (f" Means of {folds} folds." if folds > 1 else "")
-        + " Both are in units of the target per unit of the bin's value. Gradient: mean of |d prediction / d bin| over rows; a row's dMSE/dX is 2 (prediction - truth) times its own."
+        + " dMSE/dX: the derivative of a row's squared error by the bin's value, its size averaged over rows that were watched in training. Weight: units of the target per unit of the bin's value."
         + (
             ""
             if len(sides) == 2
             else f" Nobody on this board left {'gradients' if 'weight' in sides else 'linear weights'} to stand beside it."
         )
     )
-    return Figure.of(drawing, "Weight by distance", table, f"{'; '.join(told)}.", note)
+    return Figure.of(drawing, "dMSE/dX and weight by distance", table, f"{'; '.join(told)}.", note)
 
 
 def window_ablation(results: Results) -> Figure:
@@ -120,7 +120,8 @@ def window_ablation(results: Results) -> Figure:
     beyond = [spelled_distance(r) for r in RADII if r > _edge(design)]
     note = (
         f"Ridge, by least squares on the training rows of each fold, with columns of unit variance and a fixed penalty of {PENALTY} per row; bins whose middle lies within the radius. "
-        "Lines: 95 % intervals." + (f" The window of these data ends at {whole}: ±{', ±'.join(beyond)} cannot be asked." if beyond else "")
+        "A wider window may do worse: it has more weights to fit to the same genes. Lines: 95 % intervals."
+        + (f" The window of these data ends at {whole}: ±{', ±'.join(beyond)} cannot be asked." if beyond else "")
     )
     return Figure.of(drawing, "Window ablation", table, f"{alt}.", note)
 
