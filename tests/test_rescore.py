@@ -93,6 +93,12 @@ def plugins(task: Task = TASK, *metrics: Metric) -> Plugins:
 
 
 @pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data cache of its own: other tests have a beach, too, with other pebbles."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """A workspace with runs on both splits, a file, and a run that failed."""
     home = tmp_path_factory.mktemp("rescore")

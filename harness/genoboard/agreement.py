@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from genoboard_leaderboard.pairing import Difference, difference, reach
+from genoboard_leaderboard.pairing import Difference, difference
 
 from . import delong, scoring
 from .errors import UndefinedScore
 from .metrics import BUILTIN, Metric, per_class
-from .results import Results, labels_of
+from .results import Results
 
 AUROC = next(m for m in BUILTIN if m.name == "auroc")
 ACCURACY = next(m for m in BUILTIN if m.name == "accuracy")
@@ -100,7 +100,7 @@ def agreement(a: Results, b: Results, metric: Metric) -> Agreement:
     first, second = a.prediction, b.prediction
     test = None
     if classes:
-        right = [labels_of(p) == solution.truth for p in (first, second)]
+        right = [scoring.labels_of(p) == solution.truth for p in (first, second)]
         test = McNemar(int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum()))
     # of a metric that ranks or averages classes, a group's few rows say nothing
     by = ACCURACY if metric.reads == "labels" else metric if metric.formula.endswith(("log_loss", ":mse", ":mae", "brier")) else None
@@ -126,8 +126,7 @@ def _by_delong(solution: scoring.Solution, first: NDArray[Any], second: NDArray[
     value = values[0] - values[1]
     if solution.clusters < 2 or not np.isfinite(se):
         return Difference(value)
-    half = reach(se, solution.clusters - 1)
-    return Difference(value, value - half, value + half, se, solution.clusters - 1)
+    return Difference.within(value, se, solution.clusters - 1)
 
 
 def _by_class(solution: scoring.Solution, first: NDArray[Any], second: NDArray[Any]) -> pd.DataFrame:

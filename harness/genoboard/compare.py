@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -25,11 +25,15 @@ from .results import NotDrawn, Results, standings_of
 
 @dataclass(frozen=True)
 class Side:
-    """What is compared: `label` as it was asked for, and the `entries` behind it, one per seed, with the mean of their scores."""
+    """What is compared: `label` as it was asked for, and the `entries` behind it, one per seed, with the mean of their scores.
+
+    `drawn` are every seed's replicates (R,), or none of them where one is missing.
+    """
 
     label: str
     entries: tuple[Entry, ...]
     value: float
+    drawn: list[NDArray[np.float64]] = field(default_factory=list, compare=False, repr=False)
 
     def seeds(self, metric: str) -> Seeds:
         """Return how the scores vary over the seeds."""
@@ -116,10 +120,9 @@ def agreed(competition: Competition, found: Comparison) -> Agreement | None:
 
 @dataclass(frozen=True)
 class Pair:
-    """One of all pairs, with its p-value, and the one that is adjusted by Holm for how many pairs there are."""
+    """One of all pairs, with the p-value that is adjusted by Holm for how many pairs there are."""
 
     comparison: Comparison
-    p: float | None
     adjusted: float | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,11 +135,12 @@ def every_pair(competition: Competition, metric: str | None = None) -> list[Pair
     ids = [s.entry for s in standings_of(competition) if s.rank is not None]
     if len(ids) < 2:
         raise UsageError(f"This board has {len(ids)} ranked standing, and two are needed to compare. Next: genoboard run TASK MODEL.")
-    labels = [_side_of_standing(competition, id, _card(competition, metric)) for id in ids]
-    found = [_compared(competition, a, b, _card(competition, metric)) for a, b in combinations(labels, 2)]
+    card = _card(competition, metric)
+    sides = [_side_of_standing(competition, id, card) for id in ids]
+    found = [_compared(competition, a, b, card) for a, b in combinations(sides, 2)]
     told = [(i, c.difference.p) for i, c in enumerate(found) if c.difference.p is not None]
     adjusted = dict(zip((i for i, _ in told), holm([p for _, p in told]), strict=True))
-    return [Pair(c, c.difference.p, adjusted.get(i)) for i, c in enumerate(found)]
+    return [Pair(c, adjusted.get(i)) for i, c in enumerate(found)]
 
 
 def pairs_text(pairs: Sequence[Pair]) -> str:
@@ -148,7 +152,7 @@ def pairs_text(pairs: Sequence[Pair]) -> str:
         interval = f"[{d.low:z.5f}, {d.high:z.5f}]" if d.low is not None else "-"
         verdict = "" if pair.adjusted is None or pair.adjusted >= 0.05 or pair.comparison.better is None else pair.comparison.better.label
         rows.append(
-            (pair.comparison.a.label, pair.comparison.b.label, f"{d.value:z.5f}", interval, probability(pair.p), probability(pair.adjusted),
+            (pair.comparison.a.label, pair.comparison.b.label, f"{d.value:z.5f}", interval, probability(d.p), probability(pair.adjusted),
              verdict)
         )  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -173,15 +177,8 @@ def _compared(competition: Competition, first: Side, second: Side, card: Metric)
             " Score the older one anew: genoboard rescore."
         )
     clusters = competition.solution.clusters
-    drawn = _replicates(competition, first, card), _replicates(competition, second, card)
-    found = difference(first.value, second.value, *drawn, clusters, (first.seeds(card.name), second.seeds(card.name)))
+    found = difference(first.value, second.value, first.drawn, second.drawn, clusters, (first.seeds(card.name), second.seeds(card.name)))
     return Comparison(card, first, second, found, clusters)
-
-
-def _replicates(competition: Competition, side: Side, metric: Metric) -> list[NDArray[np.float64]]:
-    """Return the replicates of every seed, or none of them where one is missing."""
-    found = [competition.replicates(e, metric.name) for e in side.entries]
-    return [r for r in found if r is not None] if all(r is not None for r in found) else []
 
 
 def _side(competition: Competition, name: str, metric: Metric) -> Side:
@@ -189,7 +186,7 @@ def _side(competition: Competition, name: str, metric: Metric) -> Side:
     # one that is held back has nothing to compare
     latest = next((e for e in reversed(found) if not e.held), found[-1])
     # as on the board: of each seed its latest entry
-    return _of_entries(name, {e.seed: e for e in found if e.standing == latest.standing}.values(), latest, metric)
+    return _of_entries(competition, name, {e.seed: e for e in found if e.standing == latest.standing}.values(), latest, metric)
 
 
 def _side_of_standing(competition: Competition, id: str, metric: Metric) -> Side:
@@ -200,13 +197,15 @@ def _side_of_standing(competition: Competition, id: str, metric: Metric) -> Side
     own = [competition.shown(e) for e in namesakes if e.standing == one.standing]
     label = one.name if len(own) == len(namesakes) else one.id
     one = competition.shown(one)
-    return _of_entries(label, {e.seed: e for e in own}.values(), one, metric)
+    return _of_entries(competition, label, {e.seed: e for e in own}.values(), one, metric)
 
 
-def _of_entries(label: str, entries: Iterable[Entry], latest: Entry, metric: Metric) -> Side:
+def _of_entries(competition: Competition, label: str, entries: Iterable[Entry], latest: Entry, metric: Metric) -> Side:
     scored = [(e, s.value) for e in entries if (s := e.score(metric.name)) and s.value is not None]
     if not scored:
         score = latest.score(metric.name)
         why = latest.held or (score.reason if score else "it was entered before the task had this metric")
         raise UndefinedScore(f"{label} has no {metric.name}: {why}.")
-    return Side(label, tuple(e for e, _ in scored), statistics.fmean(value for _, value in scored))
+    drawn = [r for e, _ in scored if (r := competition.replicates(e, metric.name)) is not None]
+    whole = drawn if len(drawn) == len(scored) else []
+    return Side(label, tuple(e for e, _ in scored), statistics.fmean(value for _, value in scored), whole)

@@ -132,13 +132,15 @@ def splits(results: Results) -> Figure:
 def importances(results: Results) -> pd.DataFrame:
     """Return ``feature, symbol, biotype, flag, importance, sd, folds``, the most important first; raise `NotDrawn` where the model left none.
 
-    `importance` is the mean over folds, a feature that a fold leaves out counting 0 there; `sd` is over folds, missing with one.
+    `importance` is the mean over folds, a feature that a fold leaves out counting 0 there; `sd` is over folds, missing with one. The table's
+    ``attrs["shuffled"]`` tells importances by shuffling from the model's own.
     """
+    shuffled = False
     try:
         found = results.artifact("importances")
     except NotDrawn as error:
         try:
-            found = results.artifact(PERMUTED)
+            found, shuffled = results.artifact(PERMUTED), True
         except NotDrawn:
             raise NotDrawn(f"{error}; genoboard report {results.entry.id} --permute measures them by shuffling") from None
     if "importance" not in found:
@@ -155,16 +157,9 @@ def importances(results: Results) -> pd.DataFrame:
         table[name] = have.reindex(table.index).fillna("").to_numpy()
     table["symbol"] = table["symbol"].where(table["symbol"] != "", table.index.to_series().astype(str))
     table = table.sort_values("importance", ascending=False, kind="stable").rename_axis("feature").reset_index()
-    return table[["feature", "symbol", "biotype", "flag", "importance", "sd", "folds"]]
-
-
-def says_itself(results: Results) -> bool:
-    """Tell whether the importances are the model's own, not those that shuffling gave."""
-    try:
-        results.artifact("importances")
-    except NotDrawn:
-        return False
-    return True
+    table = table[["feature", "symbol", "biotype", "flag", "importance", "sd", "folds"]]
+    table.attrs["shuffled"] = shuffled
+    return table
 
 
 def top_features(results: Results, n: int = 30) -> Figure:
@@ -187,9 +182,9 @@ def top_features(results: Results, n: int = 30) -> Figure:
         + "."
     )
     notes = [
-        "Importance is what the model says of itself"
-        if says_itself(results)
-        else "Importance: what shuffling the feature costs, by the primary metric"
+        "Importance: what shuffling the feature costs, by the primary metric"
+        if table.attrs["shuffled"]
+        else "Importance is what the model says of itself"
     ]
     if (top["folds"] > 1).any():
         notes.append(f"the mean over {top['folds'].iloc[0]} folds, lines are one standard deviation")

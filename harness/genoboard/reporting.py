@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from genoboard_leaderboard import report
+from genoboard_leaderboard.certainty import FEW
 from genoboard_leaderboard.entry import Score
 from genoboard_leaderboard.ranking import Standing
 from genoboard_leaderboard.report import Panel, Report, ScoreLine
@@ -137,7 +138,7 @@ def lead(results: Results) -> list[str]:
         said.append(f"It is {own.warning}.")
     if competition.split.leaks:
         said.append(f"This split leaks: {competition.split.leaks}")
-    if results.solution.clusters < 10:
+    if results.solution.clusters < FEW:
         said.append(f"Few groups: intervals rest on {results.solution.clusters} {competition.split.bootstrap_group or 'row'}s.")
     return said
 

@@ -141,7 +141,7 @@ def renew(
             require_record(place, entry)
             require_submission(place, entry)
             competition = boards.of(entry)
-            prediction = submission.read(place.folder(entry.id, entry.board.task) / PREDICTIONS, competition.form).prediction
+            prediction = _prediction(place, competition, entry)
             scores, replicates = scoring.score(competition.metrics, competition.solution, prediction)
         except GenoboardError as error:
             what = error.what if isinstance(error, Unsound) else "cannot be verified"
@@ -207,16 +207,16 @@ def _verified(place: Workspace, store: Store, boards: _Boards, entry: Entry) -> 
         require_submission(place, entry)
         require_replicates(place, store, entry)
         competition = boards.of(entry)
-        prediction = submission.read(place.folder(entry.id, entry.board.task) / PREDICTIONS, competition.form).prediction
+        prediction = _prediction(place, competition, entry)
         scores, replicates = scoring.score(competition.metrics, competition.solution, prediction)
-        recorded, sealed = _judged(place, competition, entry, prediction) if competition.sealed else (entry.scores, ())
+        public, sealed = _judged(place, competition, entry, prediction) if competition.sealed else (entry.scores, ())
     except Unsound as error:
         return Finding(entry, error.what, str(error))
     except UndefinedScore as error:
         return Finding(entry, "changed", f"it has no score now: {error}")
     except GenoboardError as error:
         return Finding(entry, "cannot be verified", str(error))
-    changes = _differences(replace(entry, scores=recorded), scores) + sealed
+    changes = _differences(replace(entry, scores=public), scores) + sealed
     if not changes and not entry.held:
         changes = tuple(
             f"{m} is as recorded, and its replicates are {'not' if known is not None else 'missing'}{_explained(entry, None, None)}"
@@ -224,6 +224,10 @@ def _verified(place: Workspace, store: Store, boards: _Boards, entry: Entry) -> 
             if not same(known := store.replicates(entry.id, m), v)
         )
     return Finding(entry, "changed", changes=changes) if changes else Finding(entry, "ok")
+
+
+def _prediction(place: Workspace, competition: Competition, entry: Entry) -> NDArray[Any]:
+    return submission.read(place.folder(entry.id, entry.board.task) / PREDICTIONS, competition.form).prediction
 
 
 def _judged(
@@ -260,15 +264,15 @@ def _outdated(metrics: Sequence[Metric], entry: Entry) -> bool:
 
 def _differences(entry: Entry, scores: tuple[Score, ...]) -> tuple[str, ...]:
     """Return each score that differs from the recorded one, and which version explains it."""
-    recorded = {s.metric: s for s in entry.scores}
+    known = {s.metric: s for s in entry.scores}
     told = []
     for score in scores:
-        before = recorded.pop(score.metric, None)
+        before = known.pop(score.metric, None)
         if before is None:
             told.append(f"{score.metric} was not scored, and is {_told(score)}")
         elif before != score:
             told.append(f"{score.metric} {_told(before)}, recomputed {_told(score)}{_explained(entry, before, score)}")
-    told += [f"{metric} {_told(before)} is no metric of the task any more" for metric, before in recorded.items()]
+    told += [f"{metric} {_told(before)} is no metric of the task any more" for metric, before in known.items()]
     return tuple(told)
 
 

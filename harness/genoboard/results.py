@@ -120,7 +120,7 @@ class Results:
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """The entry's most probable class (n,), the earlier one on a tie."""
-        return labels_of(self.prediction)
+        return scoring.labels_of(self.prediction)
 
     @property
     def cluster(self) -> NDArray[np.int64]:
@@ -233,8 +233,3 @@ def representatives(competition: Competition) -> list[Results]:
     """Return the results of every standing's earliest entry, best first; those without a score are left out."""
     store = Store(competition.workspace.database)
     return [Results(competition, store.entry(s.entry)) for s in standings_of(competition) if s.rank is not None]
-
-
-def labels_of(prediction: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the most probable class of each row, the earlier one on a tie; (n,) is the probability of class 1."""
-    return prediction.argmax(axis=1) if prediction.ndim == 2 else (prediction > 0.5).astype(np.int64)

@@ -115,8 +115,7 @@ def view(
     """
     k = len(classes)
     if metric.reads == "labels":
-        # one column is the probability of class 1; on a tie the earlier class stands
-        prediction = prediction.argmax(axis=1) if prediction.ndim == 2 else (prediction > 0.5).astype(np.int64)
+        prediction = labels_of(prediction)
     if metric.merge:
         kept = tuple(c for c in classes if c not in metric.merge)
         to = np.array([kept.index(metric.merge.get(c, c)) for c in classes])
@@ -133,6 +132,11 @@ def view(
         else:
             truth = np.column_stack([truth, beside[metric.beside]]).astype(np.float64, copy=False)
     return truth, prediction, k
+
+
+def labels_of(prediction: Vector) -> NDArray[Any]:
+    """Return the most probable class of each row, the earlier one on a tie; (n,) is the probability of class 1."""
+    return prediction.argmax(axis=1) if prediction.ndim == 2 else (prediction > 0.5).astype(np.int64)
 
 
 def require_alone(metric: Metric) -> None:

@@ -42,6 +42,12 @@ class Difference:
     se: float | None = None
     df: float | None = None
 
+    @classmethod
+    def within(cls, value: float, se: float, df: float) -> Difference:
+        """Return a difference with the 95 % interval that its standard error gives."""
+        half = reach(se, df)
+        return cls(value, value - half, value + half, se, df)
+
     @property
     def proven(self) -> bool:
         """Whether the interval lies on one side of 0."""
@@ -107,9 +113,7 @@ def difference(
     finite = paired[np.isfinite(paired)]
     if 2 * len(finite) < len(paired) or len(finite) < 2:
         return Difference(value)
-    se, df = error(float(finite.var(ddof=1)), clusters, seeds)
-    half = reach(se, df)
-    return Difference(value, value - half, value + half, se, df)
+    return Difference.within(value, *error(float(finite.var(ddof=1)), clusters, seeds))
 
 
 def holm(p: Sequence[float]) -> list[float]:
