@@ -57,7 +57,7 @@ def plain(texts: list[str]) -> np.ndarray[Any, Any]:
 
 def ours(X: pd.DataFrame, dtype: str, cache: Path | None = None) -> np.ndarray[Any, Any]:
     """Embed as biobert-frozen does, with windows as long as the plain loop's."""
-    encoder = Encoder(find(minilm.get_model_path()), dtype, LENGTH, cache=cache)
+    encoder = Encoder(find(minilm.get_model_path()), dtype, LENGTH, cache=cache, into=cache)
     cut = windows(X, encoder.tokenizer, encoder.length)
     return encoder([first for first, *_ in cut])[:, -1]
 

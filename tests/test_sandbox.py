@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genoboard import ModelSpec, UsageError, sandbox
+from genoboard import ModelSpec, UsageError, sandbox, supervision
 from genoboard.isolation import THREAD_VARIABLES, Limits
 from genoboard.sandbox import Job, Outcome
 
@@ -127,7 +127,7 @@ def test_a_fit_that_takes_too_long_is_killed_with_all_that_it_started_and_what_i
 
 
 def test_a_model_that_has_answered_is_not_waited_for_whatever_it_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "GRACE", 0.2)
+    monkeypatch.setattr(supervision, "GRACE", 0.2)
     fit = """
     threading.Thread(target=time.sleep, args=(300,)).start()
     forked = os.fork()
@@ -263,5 +263,5 @@ def test_the_child_does_not_outlive_an_interrupted_harness(tmp_path: Path, jobs:
 
 
 def test_ctrl_c_reaches_the_harness_alone_since_the_child_has_a_session_of_its_own(tmp_path: Path) -> None:
-    _, log = run(tmp_path, "print(os.getsid(0) == os.getpid())")
+    _, log = run(tmp_path, "print(os.getsid(0) == os.getppid())")
     assert log == "True\n"

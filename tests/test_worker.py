@@ -60,7 +60,8 @@ SPY = """
 
     def contents():
         job = Path(os.environ["TMPDIR"]).parent
-        return {str(p.relative_to(job)): base64.b64encode(p.read_bytes()).decode() for p in sorted(job.rglob("*")) if p.is_file()}
+        files = [p for name in ("in", "out", "run", "scratch") for p in sorted((job / name).rglob("*")) if p.is_file()]
+        return {p.name: base64.b64encode(p.read_bytes()).decode() for p in files}
 
     class Model:
         def fit(self, X, y, groups, run):
@@ -98,16 +99,22 @@ def test_while_a_model_is_fitted_the_test_rows_are_nowhere_in_its_job_folder_and
     assert sorted(told) == [
         "cache",
         "classes",
+        "devices",
+        "disk",
         "kinds",
+        "lists",
         "memory",
         "model",
+        "network",
         "parameters",
         "parent",
         "path",
+        "reads",
         "seconds",
         "seed",
         "target_kind",
         "threads",
+        "withheld",
     ]
 
 

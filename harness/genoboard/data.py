@@ -28,6 +28,8 @@ from .table import Features
 from .task import Dataset, DataSource, Task, Tell
 from .workspace import slug, umask
 
+TARGETS = "rows.parquet"
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -51,6 +53,11 @@ class Prepared:
     def fingerprint(self) -> str:
         """SHA-256 of everything that a run can see of the data."""
         return str(self.about["fingerprint"])
+
+    @property
+    def targets(self) -> Path:
+        """The file of the target and the groups, apart from the features."""
+        return self.folder / TARGETS
 
     @property
     def has_control(self) -> bool:
@@ -177,7 +184,7 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
     with _new_folder(folder) as new:
         for stem, X in parts.items():
             table.write(X, new / stem)
-        rows.to_parquet(new / "rows.parquet")
+        rows.to_parquet(new / TARGETS)
         pd.DataFrame({"original": dataset.X.index[order].astype(str)}, index=rows.index).to_parquet(new / "ids.parquet")
         if dataset.columns is not None:
             table.write(dataset.columns, new / "columns")
@@ -271,7 +278,7 @@ def _open(task: Task, name: str) -> Prepared | None:
     damage = "its description is missing"
     if about is not None:
         try:
-            rows = pd.read_parquet(folder / "rows.parquet")
+            rows = pd.read_parquet(folder / TARGETS)
             found = Prepared(task, name, folder, about, rows)
             parts: dict[str, Features] = {"features": found.X()}
             if found.has_control:

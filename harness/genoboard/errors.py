@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
-from typing import Literal
+
+from genoboard_leaderboard.entry import Verdict
 
 
 class GenoboardError(Exception):
@@ -63,13 +63,15 @@ class UndefinedScore(GenoboardError):
 class ModelFailed(GenoboardError):
     """A model that gave no valid predictions; ``verdict`` is one of the run's verdicts other than ``ok``."""
 
-    def __init__(self, verdict: Literal["failed", "timeout", "memory", "crashed", "invalid"], reason: str) -> None:
+    def __init__(self, verdict: Verdict, reason: str) -> None:
         self.verdict = verdict
         super().__init__(reason)
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Return up to `most` known names that `name` may be a slip of, best first."""
+    import difflib  # here, because few commands need it
+
     folded = {k.casefold().replace("_", "-"): k for k in known}
     hits = difflib.get_close_matches(name.casefold().replace("_", "-"), folded, n=most, cutoff=0.6)
     return [folded[h] for h in hits]

@@ -19,7 +19,7 @@ from .competition import Competition
 from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore, UsageError
 from .isolation import Limits
 from .record import SubmissionFolder
-from .run import Run, code, prepare, run_folds, union
+from .run import Run, code, isolation, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
 from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS
@@ -190,6 +190,7 @@ def _run(
                 seconds_fit=sum(o.seconds_fit or 0.0 for o in outcomes),
                 seconds_predict=sum(o.seconds_predict or 0.0 for o in outcomes),
                 peak_memory=max(o.peak_memory or 0 for o in outcomes),
+                isolation=isolation(outcomes),
             )
         if any(o.labels_only for o in outcomes):
             entry = replace(entry, notes=("the model gives labels, no probabilities: written as 1 and 0", *entry.notes))

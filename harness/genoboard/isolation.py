@@ -1,4 +1,4 @@
-"""Limits: what a model's process may use; checked by the harness, applied by the worker to itself."""
+"""Limits: what a model may use; checked by the harness, applied by the worker to itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from .errors import UsageError
 
 LEAST_MEMORY = 512 << 20
+LEAST_DISK = 16 << 20
+# more than any library opens; where the system allows a million, whoever closes them one by one is slow
+FILES = 1 << 16
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -28,13 +31,19 @@ class Limits:
     Parameters
     ----------
     seconds : wall time of one fold, fit and predict together.
-    memory : bytes of private data (RLIMIT_DATA); None leaves it unbounded.
+    memory : bytes of private data of each of its processes (RLIMIT_DATA), and resident in all of them; None leaves it unbounded.
     threads : how many threads numerical libraries may start.
+    disk : bytes that it may write, in one file or in all.
+    network : whether it may open sockets to other machines.
+    pass_env : names of environment variables that reach it although they look like secrets.
     """
 
     seconds: float = 7200.0
     memory: int | None = None
     threads: int = 1
+    disk: int = 10 << 30
+    network: bool = False
+    pass_env: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # below this, BLAS cannot allocate its buffers and spins for ever instead of failing
@@ -44,6 +53,11 @@ class Limits:
             raise UsageError(f"A time limit of {self.seconds:g} s leaves no time to fit. Give for example --timeout 2h.")
         if self.threads < 1:
             raise UsageError(f"A run cannot use {self.threads} threads. Give --threads 1 or more.")
+        if self.disk < LEAST_DISK:
+            raise UsageError(f"A disk limit of {self.disk >> 20} MB leaves no room for predictions. Give at least --disk 16M.")
+        absent = [name for name in self.pass_env if name not in os.environ]
+        if absent:
+            raise UsageError(f"There is no environment variable {absent[0]} to pass on. Set it, or leave out --pass-env {absent[0]}.")
 
     def environment(self) -> dict[str, str]:
         """Return the variables that cap numerical libraries; they are read when a library is loaded."""
@@ -55,22 +69,11 @@ class Limits:
         RLIMIT_DATA, not RLIMIT_AS: address space is reserved far beyond use by threads, CUDA and Arrow.
         """
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.disk, self.disk))
+        files = min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         if self.memory is not None and sys.platform == "linux":
             resource.setrlimit(resource.RLIMIT_DATA, (self.memory, self.memory))
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the harness, process `parent`, is gone, however it went (Linux only)."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-    import signal
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
-    # it may have gone before the kernel was asked; in a container the harness itself is often process 1
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def peak_memory(pid: int | None = None) -> int:
@@ -84,3 +87,13 @@ def peak_memory(pid: int | None = None) -> int:
     except OSError:
         # macOS has no /proc; there ru_maxrss counts bytes
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if pid is None and sys.platform == "darwin" else 0
+
+
+def resident(pid: int, exactly: bool = False) -> int:
+    """Return the bytes that a process has in memory now; `exactly`: its share of those that it has in common with others."""
+    name, unit = ("smaps_rollup", b"Pss:") if exactly else ("status", b"VmRSS:")
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as text:
+            return next((int(line.split()[1]) << 10 for line in text if line.startswith(unit)), 0)
+    except OSError:
+        return 0

@@ -26,6 +26,7 @@ class ModelSpec:
     tasks : where given, the only tasks it is meant for.
     any_parameters : the estimator itself knows what it takes; nothing is checked here.
     columns : kind ``text``: the columns that it cannot do without; refused where a dataset has them not.
+    prepares : it has a ``prepare(X, run)``, which fills ``run.cache`` before it is fitted.
     inputs : ``"features"``, or ``"control"`` for a control that is given the dataset's control columns instead.
     """
 
@@ -39,6 +40,7 @@ class ModelSpec:
     any_parameters: bool = False
     columns: tuple[str, ...] = ()
     inputs: Literal["features", "control"] = "features"
+    prepares: bool = False
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with `given` laid over the defaults.
@@ -53,12 +55,13 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What ``fit(X, y, run=...)`` is told: a model takes it by naming it in its signature.
+    """What ``fit(X, y, run=...)`` and ``prepare(X, run)`` are told: a model takes it in `fit` by naming it in its signature.
 
     Parameters
     ----------
-    dir : a folder of the run's own, empty, writable.
-    cache : a folder that outlives the run, for what is costly and depends on X alone (embeddings), under names by content.
+    dir : a folder of the run's own, empty, writable. What `prepare` leaves in it is added to the cache.
+    cache : what `prepare` has left, in this run and before: what is costly and depends on X alone (embeddings), under names by
+        content. It may be read, and nothing is written there: `prepare` runs in a process that has no target, so no label gets in.
     seed : the run's seed.
     device : ``"cpu"`` or ``"cuda"``.
     n_jobs : how many threads the run may use.

@@ -37,3 +37,26 @@ team_option = click.option(
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="[MODEL:]KEY=VALUE", help="A parameter; the value is JSON, else text. May be repeated."
 )
+
+
+def limit_options(command: Any) -> Any:
+    """Add what a run may use, and what it may reach."""
+    for option in reversed((
+        click.option("--timeout", type=DURATION, default="2h", show_default=True, metavar="T", help="Wall time of one fold: 7200, 90m, 2h."),
+        click.option("--memory", type=MEMORY, metavar="M", help="Data memory of one fold: 8192 (MB), 8G. Unbounded by default."),
+        click.option("--disk", type=MEMORY, default="10G", show_default=True, metavar="M", help="What one fold may write."),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            metavar="N",
+            help="Threads of numerical libraries; part of the run's identity.",
+        ),
+        click.option("--allow-network", "network", is_flag=True, help="Let models reach the network; the board says so."),
+        click.option(
+            "--pass-env", multiple=True, metavar="NAME", help="Let an environment variable that looks like a secret reach models. May be repeated."
+        ),
+    )):  # fmt: skip
+        command = option(command)
+    return command

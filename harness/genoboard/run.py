@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Code
+from genoboard_leaderboard.ranking import FULL
 
 from . import sandbox, workspace
 from .competition import Competition
@@ -22,8 +23,9 @@ from .errors import ModelFailed, UnknownName, UsageError
 from .isolation import Limits
 from .model import ModelSpec, parse_setting
 from .provenance import code_of
-from .sandbox import Job, Outcome, Stream
+from .sandbox import Job, Outcome
 from .splits import Fold
+from .supervision import Stream
 from .task import Tell
 
 Progress = Callable[[Sequence[Fold], str], Iterable[Fold]]
@@ -94,7 +96,10 @@ def prepare(
 
 def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]:
     """Run one job per fold and return what came of each, up to the first that gives no predictions."""
-    outcomes = []
+    outcomes: list[Outcome] = []
+    prepared = _prepared(competition, run, folder)
+    if prepared is not None and prepared.verdict != "ok":
+        return [replace(prepared, reason=f"prepare: {prepared.reason}")]
     for number, fold in enumerate(run.progress(competition.folds, run.model.name), start=1):
         job = job_of(competition, run, fold, number)
         if len(competition.folds) > 1:
@@ -106,10 +111,27 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
             outcome = replace(outcome, verdict="failed", reason=reason, labels_only=False)
         if outcome.verdict != "ok" and len(competition.folds) > 1:
             outcome = replace(outcome, reason=f"fold {number} of {len(competition.folds)}: {outcome.reason}")
+        if prepared is not None and number == 1:
+            outcome = replace(outcome, seconds_fit=(prepared.seconds_fit or 0.0) + (outcome.seconds_fit or 0.0))
         outcomes.append(outcome)
         if outcome.verdict != "ok":
             break
     return outcomes
+
+
+def _prepared(competition: Competition, run: Run, folder: Path) -> Outcome | None:
+    """Let a model that prepares fill its cache from the training rows of all folds, where no target is; None where it does not."""
+    if not run.model.prepares or run.in_process or run.estimator is not None:
+        return None
+    rows = np.unique(np.concatenate([fold.train for fold in competition.folds]))
+    job = job_of(competition, run, Fold(rows, rows[:0]), 0)
+    return sandbox.run(replace(job, y=None, groups=None), folder / workspace.LOG, folder / workspace.CURVES, run.stream)
+
+
+def isolation(outcomes: Sequence[Outcome]) -> str:
+    """Return what the models were not kept from, in words for the board."""
+    told = [outcome.lacks for outcome in outcomes if outcome.lacks is not None]
+    return ("; ".join(dict.fromkeys(lack for lacks in told for lack in lacks)) or FULL) if told else ""
 
 
 def job_of(competition: Competition, run: Run, fold: Fold, number: int) -> Job:
@@ -130,7 +152,13 @@ def job_of(competition: Competition, run: Run, fold: Fold, number: int) -> Job:
         competition.groups(fold.train),
         number,
         run.estimator,
+        withheld(competition),
     )
+
+
+def withheld(competition: Competition) -> tuple[Path, ...]:
+    """Return what holds the answers, or what others answered: no model is shown any of it."""
+    return (competition.data.targets, competition.workspace.database, competition.workspace.entries)
 
 
 def union(competition: Competition, outcomes: Sequence[Outcome]) -> NDArray[np.float64]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import selectors
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.machinery import PathFinder
@@ -25,15 +21,18 @@ from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Verdict
 
-from . import table, worker
-from .isolation import Limits, peak_memory
+from . import answers, surroundings, table, worker
+from .isolation import Limits
 from .model import ModelSpec
+from .supervision import Ending, Stream, supervise
 from .table import Features
 from .workspace import model_cache
 
-Stream = Callable[[str], None]
-# seconds that a child which has answered is given to end; a thread that it left running would hold it for ever
-GRACE = 10.0
+OVERRAN: dict[str, Callable[[Limits], str]] = {
+    "timeout": lambda limits: f"it was still running after {limits.seconds:g} s; allow more with --timeout",
+    "memory": lambda limits: f"its processes together held more than {(limits.memory or 0) >> 20} MB; allow more with --memory",
+    "disk": lambda limits: f"it wrote more than {limits.disk >> 20} MB; allow more with --disk",
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,17 @@ class Job:
 
     Parameters
     ----------
-    y : int64 codes into `classes` (the classes of the training rows), or float64.
+    y : int64 codes into `classes` (the classes of the training rows), or float64; None where the model is only to `prepare`.
     groups : int64 (n,), opaque; rows that share a code share a group.
     fold : its number, counted from 1.
     estimator : an estimator object that travels by cloudpickle, instead of the card's target.
+    withheld : files that hold what the model must not see; that it cannot is tried in the child.
     """
 
     model: ModelSpec
     parameters: Mapping[str, Any]
     X_train: Features
-    y: NDArray[Any]
+    y: NDArray[Any] | None
     X_test: Features
     classes: tuple[str, ...]
     target_kind: str
@@ -60,13 +60,15 @@ class Job:
     groups: NDArray[np.int64] | None = None
     fold: int = 1
     estimator: object | None = None
+    withheld: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What came of a job: `predictions` only where `verdict` is ``ok`` (one row per test row, by id).
 
-    `seconds_fit` of any other verdict is the time until the job's end.
+    `seconds_fit` of any other verdict is the time until the job's end. `lacks` is what the model was not kept from, None
+    where none of its code ran.
     """
 
     verdict: Verdict
@@ -79,60 +81,73 @@ class Outcome:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    lacks: tuple[str, ...] | None = None
 
 
 def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_process: bool = False) -> Outcome:
     """Run `job`; append what the child prints to `log` and what it logs to `curves`, and tell `stream` as it comes."""
     folder = Path(tempfile.mkdtemp(prefix="genoboard-job-"))
+
+    def hand_over() -> None:
+        table.write(job.X_test, folder / "in" / "test")
+
     try:
-        _lay_out(job, folder)
+        environment = _lay_out(job, folder)
         if in_process:
-            told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-            worker.work(folder, told, lambda: table.write(job.X_test, folder / "test"))
-            ending = _Ending(0, False, 0, 0.0, 0)
+            told = json.loads((folder / "in" / "job.json").read_text(encoding="utf-8"))
+            worker.work(folder, told, hand_over)
+            ending = Ending(0, "", 0, 0.0, 0)
         else:
-            ending = _supervise(job, folder, log, stream)
-        _keep_curves(folder / "run" / "metrics.jsonl", curves, job.fold)
-        return _read_outcome(folder, job, ending, log)
+            ending = supervise(folder, environment, job.limits, hand_over, log, stream)
+        with curves.open("a", encoding="utf-8") as out:
+            out.writelines(json.dumps({"fold": job.fold, **line}) + "\n" for line in answers.curves(folder / "run"))
+        outcome = _read_outcome(folder, job, ending, log)
+        if job.y is None and outcome.verdict == "ok":
+            _keep(folder / "run", model_cache(_package(job.model)))
+        return outcome
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep_curves(logged: Path, curves: Path, fold: int) -> None:
-    """Append what the model logged, told apart by fold; a line that the model wrote by other means, and is no JSON, is left out."""
-    if not logged.exists():
-        return
-    with curves.open("a", encoding="utf-8") as out:
-        for line in logged.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, TypeError):
-                out.write(json.dumps({"fold": fold, **json.loads(line)}) + "\n")
+def _keep(folder: Path, cache: Path) -> None:
+    """Add what a model prepared to its cache: regular files, each moved into place whole; what is there already stays."""
+    for path in sorted(folder.rglob("*")):
+        final = cache / path.relative_to(folder)
+        if path.is_symlink() or not path.is_file() or final.exists():
+            continue
+        final.parent.mkdir(parents=True, exist_ok=True)
+        part = final.with_name(f".{final.name}.{os.getpid()}.part")
+        shutil.copyfile(path, part, follow_symlinks=False)
+        os.replace(part, final)
 
 
-@dataclass(frozen=True)
-class _Ending:
-    """How the child went; `said_from` is where its part of the log begins."""
-
-    status: int
-    overrun: bool
-    peak: int
-    seconds: float
-    said_from: int
+def _package(model: ModelSpec) -> str:
+    place = model.target.rpartition(":")[0]
+    return Path(place).stem if place.endswith(".py") else place.partition(".")[0]
 
 
-def _lay_out(job: Job, folder: Path) -> None:
+def _lay_out(job: Job, folder: Path) -> dict[str, str]:
+    """Write what the child is told; return its environment variables."""
+    given = folder / "in"
+    for name in ("in", *worker.WRITABLE):
+        (folder / name).mkdir()
     target = job.model.target
     place, _, name = target.rpartition(":")
     if job.estimator is not None:
-        (folder / "estimator.pkl").write_bytes(_pickled(job.estimator))
-        target = f"{folder / 'estimator.pkl'}:"
+        (given / "estimator.pkl").write_bytes(_pickled(job.estimator))
+        target = f"{given / 'estimator.pkl'}:"
     elif place.endswith(".py"):
         # a copy: what is hashed, run and recorded is one and the same file
-        copy = folder / Path(place).name
+        copy = given / Path(place).name
         shutil.copyfile(place, copy)
         target = f"{copy}:{name}"
+    parameters, named = surroundings.located(job.parameters, job.withheld)
+    search = [os.path.abspath(p) for p in (*sys.path, "")]
+    cache = model_cache(_package(job.model))
+    shown = surroundings.of(_package(job.model), [cache, *named], job.limits.network, search, job.withheld)
     told = {
         "model": target,
-        "parameters": dict(job.parameters),
+        "parameters": parameters,
         "kinds": job.model.kinds,
         "classes": job.classes,
         "target_kind": job.target_kind,
@@ -140,16 +155,23 @@ def _lay_out(job: Job, folder: Path) -> None:
         "threads": job.limits.threads,
         "seconds": job.limits.seconds,
         "memory": job.limits.memory,
-        "path": [os.path.abspath(p) for p in (*sys.path, "")],
+        "disk": job.limits.disk,
+        "network": job.limits.network,
+        "path": search,
         "parent": os.getpid(),
-        "cache": str(model_cache(Path(place).stem if place.endswith(".py") else place.partition(".")[0])),
+        "cache": str(cache),
+        "reads": [str(p) for p in shown.reads],
+        "lists": [str(p) for p in shown.lists],
+        "devices": [str(p) for p in shown.devices],
+        "withheld": [str(p) for p in job.withheld],
     }
-    (folder / "job.json").write_text(json.dumps(told), encoding="utf-8")
-    (folder / "scratch").mkdir()
-    table.write(job.X_train, folder / "train")
-    np.save(folder / "target.npy", job.y, allow_pickle=False)
+    (given / "job.json").write_text(json.dumps(told), encoding="utf-8")
+    table.write(job.X_train, given / "train")
+    if job.y is not None:
+        np.save(given / "target.npy", job.y, allow_pickle=False)
     if job.groups is not None:
-        np.save(folder / "groups.npy", job.groups, allow_pickle=False)
+        np.save(given / "groups.npy", job.groups, allow_pickle=False)
+    return {**surroundings.environment(job.limits.pass_env, folder / "scratch"), **job.limits.environment()}
 
 
 def _pickled(estimator: object) -> bytes:
@@ -181,97 +203,50 @@ def _importable(module: str) -> bool:
     return True
 
 
-def _supervise(job: Job, folder: Path, log: Path, stream: Stream | None) -> _Ending:
-    """Start the child, hand over the test features when it has fitted, and see to it that nothing of it is left."""
-    hear, tell = os.pipe()
-    environment = {**os.environ, **job.limits.environment(), "PYTHONHASHSEED": "0", "TMPDIR": str(folder / "scratch")}
-    with log.open("ab") as out, log.open("rb") as tail:
-        said_from, start = tail.seek(0, os.SEEK_END), time.monotonic()
-        child = subprocess.Popen(
-            # unbuffered: what it printed is in the log even if it is killed; faulthandler: a crash tells where it was
-            [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "genoboard.worker", str(folder), str(tell)],
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            cwd=folder / "scratch",
-            env=environment,
-            pass_fds=(tell,),
-            start_new_session=True,
-        )
-        os.close(tell)
-        deadline, peak, overrun = start + job.limits.seconds, 0, False
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(hear, selectors.EVENT_READ)
-                while True:
-                    ready = selector.select(timeout=0.1)
-                    peak = max(peak, peak_memory(child.pid))
-                    if stream is not None:
-                        stream(tail.read().decode(errors="replace"))
-                    if ready:
-                        if os.read(hear, 64) != worker.FITTED:
-                            break
-                        table.write(job.X_test, folder / "test")
-                        assert child.stdin is not None
-                        with contextlib.suppress(BrokenPipeError):
-                            child.stdin.write(b"predict\n")
-                            child.stdin.flush()
-                    if child.poll() is not None:
-                        break
-                    if time.monotonic() > deadline:
-                        overrun = True
-                        break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=0 if overrun else GRACE)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            status = child.wait()
-            os.close(hear)
-            if child.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    child.stdin.close()
-            if stream is not None:
-                stream(tail.read().decode(errors="replace"))
-    return _Ending(status, overrun, peak, time.monotonic() - start, said_from)
-
-
-def _read_outcome(folder: Path, job: Job, ending: _Ending, log: Path) -> Outcome:
-    if ending.overrun:
-        return _without(ending, "timeout", f"it was still running after {job.limits.seconds:g} s; allow more with --timeout")
-    done = folder / "done.json"
-    if not done.exists():
+def _read_outcome(folder: Path, job: Job, ending: Ending, log: Path) -> Outcome:
+    if ending.overran:
+        return _without(ending, ending.overran, OVERRAN[ending.overran](job.limits))
+    out = folder / "out"
+    if not (out / "done.json").exists():
         return _crash(ending, job, log)
-    said = json.loads(done.read_text(encoding="utf-8"))
-    peak = max(ending.peak, said["peak_memory"])
-    if said["verdict"] != "ok":
-        more = f"; {_allow_more(job)}" if said["verdict"] == "memory" else ""
-        return _without(replace(ending, peak=peak), said["verdict"], said["reason"] + more)
-    # as text: a gene called NA stays one
-    tables = {p.stem: pd.read_csv(p, dtype="str", keep_default_na=False) for p in sorted((folder / "artifacts").glob("*.csv"))}
+    try:
+        said = answers.said(out)
+        ending = replace(ending, peak=max(ending.peak, said.peak_memory))
+        if said.verdict != "ok":
+            more = f"; {_allow_more(job)}" if said.verdict == "memory" else ""
+            return _without(ending, said.verdict, said.reason + more)
+        predictions, tables = None, {}
+        if job.y is not None:
+            predictions = answers.predictions(out, job.X_test.index, job.classes or ("prediction",))
+            tables = answers.tables(out / "artifacts")
+    except answers.UnreadableError as error:
+        return _without(ending, "invalid", f"what it left cannot be taken: {error}")
     return Outcome(
         "ok",
         "",
-        pd.read_parquet(folder / "predictions.parquet"),
-        said["seconds_fit"],
-        said["seconds_predict"],
-        peak,
-        said["labels_only"],
-        tuple(said["notes"]),
-        said["versions"],
+        predictions,
+        ending.seconds if job.y is None else said.seconds_fit,
+        said.seconds_predict,
+        ending.peak,
+        said.labels_only,
+        said.notes,
+        said.versions,
         tables,
+        ending.lacks,
     )
 
 
-def _without(ending: _Ending, verdict: Verdict, reason: str) -> Outcome:
-    return Outcome(verdict, reason, seconds_fit=ending.seconds, peak_memory=ending.peak)
+def _without(ending: Ending, verdict: Verdict, reason: str) -> Outcome:
+    return Outcome(verdict, reason, seconds_fit=ending.seconds, peak_memory=ending.peak, lacks=ending.lacks)
 
 
-def _crash(ending: _Ending, job: Job, log: Path) -> Outcome:
+def _crash(ending: Ending, job: Job, log: Path) -> Outcome:
     """Tell running out of memory from any other death: C++ libraries abort when an allocation is refused."""
     with log.open("rb") as out:
         out.seek(max(ending.said_from, log.stat().st_size - (1 << 16)))
         last = out.read().decode(errors="replace")
+    if ending.status == -signal.SIGXFSZ:
+        return _without(ending, "disk", OVERRAN["disk"](job.limits))
     starved = any(
         sign in last for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Unable to allocate", "can't start new thread")
     )

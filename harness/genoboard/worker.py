@@ -1,7 +1,12 @@
-"""The child: the only place where model code runs. Files in a job folder are all that it is told and all that it answers."""
+"""The child: the only place where model code runs. Files in a job folder are all that it is told and all that it answers.
+
+What it is told lies in ``in``, which it cannot write to; its answers go to ``out``; ``run`` and ``scratch`` are the model's.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import importlib.util
 import inspect
@@ -16,8 +21,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import confinement, keeper
 from .errors import ModelFailed
-from .isolation import Limits, die_with_parent, peak_memory
+from .isolation import Limits, peak_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +32,9 @@ if TYPE_CHECKING:
 
     from .table import Features
 
-FITTED = b"fitted\n"
-ANSWERED = b"answered\n"
+WRITABLE = ("out", "run", "scratch")
+FITTED = b"fitted"
+ANSWERED = b"answered"
 ROUNDING = 1e-6
 SEEDS = ("random_state", "random_seed")
 THREADS = ("n_jobs", "thread_count")
@@ -36,7 +43,8 @@ THREADS = ("n_jobs", "thread_count")
 def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None:
     """Fit the model that `told` describes on ``train``, call `fitted`, predict ``test``, write ``predictions.parquet`` and ``done.json``.
 
-    `fitted` returns when the test features lie in the job folder: they are not there while the model is fitted.
+    `fitted` returns when the test features lie in the job folder: they are not there while the model is fitted. Where there is no
+    target, the model is asked to `prepare` instead, and that is all.
     """
     import numpy as np
     import pandas as pd
@@ -49,17 +57,23 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     model = build(told)
     # once more, for the libraries that the model's module has imported
     seed_everything(told["seed"])
-    X, y = table.read(job / "train"), np.load(job / "target.npy", allow_pickle=False)
-    scratch = job / "run"
-    scratch.mkdir(exist_ok=True)
+    given, out = job / "in", job / "out"
+    X = table.read(given / "train")
     classes = tuple(told["classes"])
+    cache = Path(told["cache"])
+    context = RunContext(job / "run", told["seed"], device(), told["threads"], classes, cache if cache.is_dir() else None)
+    if not (given / "target.npy").exists():
+        model.prepare(X, context)
+        answer(out, "ok", "", versions=versions())
+        return
+    y = np.load(given / "target.npy", allow_pickle=False)
     refuse_other_estimators(model, told["target_kind"])
     asked = inspect.signature(model.fit).parameters
     extra: dict[str, Any] = {}
-    if "groups" in asked and (job / "groups.npy").exists():
-        extra["groups"] = np.load(job / "groups.npy", allow_pickle=False)
+    if "groups" in asked and (given / "groups.npy").exists():
+        extra["groups"] = np.load(given / "groups.npy", allow_pickle=False)
     if "run" in asked:
-        extra["run"] = RunContext(scratch, told["seed"], device(), told["threads"], classes, Path(told["cache"]))
+        extra["run"] = context
     note, tabular = "", isinstance(X, Design) and "bins" not in getattr(model, "kinds", told["kinds"])
     if isinstance(X, Design) and tabular:
         rows, note = tabulation.rows_to_fit(X, told["seed"])
@@ -71,15 +85,16 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     seconds_fit = time.perf_counter() - start
     del X
     fitted()
-    test = table.read(job / "test")
+    test = table.read(given / "test")
     start = time.perf_counter()
     answers = [predict(model, X, classes) for X in (tabulation.pieces(test) if isinstance(test, Design) and tabular else (test,))]
     predictions, labels_only = pd.concat([frame for frame, _ in answers]), answers[0][1]
     seconds_predict = time.perf_counter() - start
-    predictions.to_parquet(job / "predictions.parquet")
-    save_artifacts(model, job / "artifacts")
+    # the harness knows the rows' names
+    predictions.to_parquet(out / "predictions.parquet", index=False)
+    save_artifacts(model, out / "artifacts")
     told_too = {"labels_only": labels_only, "notes": [note] if note else [], "versions": versions()}
-    answer(job, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, **told_too)
+    answer(out, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, **told_too)
 
 
 def build(told: Mapping[str, Any]) -> Any:
@@ -239,28 +254,29 @@ def versions() -> dict[str, str]:
     return {n: v for n, v in sorted(found.items()) if isinstance(v, str)}
 
 
-def answer(job: Path, verdict: str, reason: str, **more: Any) -> None:
+def answer(out: Path, verdict: str, reason: str, **more: Any) -> None:
     """Write ``done.json``, whole: the parent reads it when this process has ended."""
     text = json.dumps({"verdict": verdict, "reason": reason, "peak_memory": peak_memory(), **more})
-    (job / "done.json.part").write_text(text, encoding="utf-8")
-    os.replace(job / "done.json.part", job / "done.json")
+    (out / "done.json.part").write_text(text, encoding="utf-8")
+    os.replace(out / "done.json.part", out / "done.json")
 
 
 def main(job: Path, events: int) -> int:
     """Do the job in `job`; `events` is a file descriptor on which the parent waits. Return the exit status."""
-    told = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    limits = Limits(told["seconds"], told["memory"], told["threads"])
-    die_with_parent(told["parent"])
+    told = json.loads((job / "in" / "job.json").read_text(encoding="utf-8"))
+    keeper.fork(told["parent"])
     os.set_inheritable(events, False)
     # stdin is where the harness answers; a model that asks its user something gets no answer, at once
     answers = os.dup(0)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    limits.apply()
+    lacks = confinement.confine(told, Limits(told["seconds"], told["memory"], told["threads"], told["disk"], told["network"]), job)
+    # said before any of the model's code runs, so that none can say otherwise
+    os.write(events, json.dumps(lacks).encode() + b"\n")
     sys.path += [p for p in told["path"] if p not in sys.path]
 
     def fitted() -> None:
-        os.write(events, FITTED)
+        os.write(events, FITTED + b"\n")
         if not os.read(answers, 64):
             os._exit(1)
 
@@ -268,23 +284,41 @@ def main(job: Path, events: int) -> int:
     warnings.filterwarnings("ignore", "'n_jobs' has no effect", FutureWarning)
     try:
         work(job, told, fitted)
-    except MemoryError as error:
-        traceback.print_exc()
-        answer(job, "memory", f"{error}" or "out of memory")
-        return 1
-    except ModelFailed as error:
-        print(error, file=sys.stderr)  # noqa: T201 (the child's stderr is the run's log)
-        answer(job, error.verdict, str(error))
-        return 1
     except BaseException as error:
-        traceback.print_exc()
-        said = str(error).strip().partition("\n")[0]
-        answer(job, "failed", f"{type(error).__name__}: {said}" if said else type(error).__name__)
+        # where the log is full, there is no more to say in it
+        with contextlib.suppress(OSError):
+            if isinstance(error, ModelFailed):
+                print(error, file=sys.stderr)  # noqa: T201 (the child's stderr is the run's log)
+            else:
+                traceback.print_exc()
+        answer(job / "out", *judged(error, job))
         return 1
     finally:
         # what else it does, or leaves running, is not waited for long
-        os.write(events, ANSWERED)
+        os.write(events, ANSWERED + b"\n")
     return 0
+
+
+def judged(error: BaseException, job: Path) -> tuple[str, str]:
+    """Return the verdict on an error and its reason, which says what of the sandbox lies behind it."""
+    if isinstance(error, MemoryError):
+        return "memory", f"{error}" or "out of memory"
+    if isinstance(error, ModelFailed):
+        return error.verdict, str(error)
+    said = str(error).strip().partition("\n")[0]
+    reason = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if not isinstance(error, OSError):
+        return "failed", reason
+    match error.errno:
+        case errno.EFBIG:
+            return "disk", f"{reason}; allow more with --disk"
+        case errno.EACCES | errno.EPERM:
+            return "failed", f"{reason} (the sandbox keeps a model to its job folder; --allow-network opens the network)"
+        case errno.ENOENT if error.filename and os.path.isabs(error.filename) and job not in Path(error.filename).parents:
+            return "failed", f"{reason} (the sandbox shows a model its job folder and what --set names)"
+        case errno.EAGAIN:
+            return "failed", f"{reason} (a model may have {confinement.PROCESSES} processes and threads)"
+    return "failed", reason
 
 
 if __name__ == "__main__":

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import secrets
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import GenoboardError
+from .errors import DataError, GenoboardError
 
 PREDICTIONS = "predictions.csv"
 LOG = "log.txt"
@@ -43,6 +45,23 @@ class Workspace:
         return self.root / "leaderboard" / "leaderboard.db"
 
     @property
+    def amending(self) -> Path:
+        """The lock of whoever changes recorded entries."""
+        return self.root / "leaderboard" / "amending.lock"
+
+    def amendment(self, entry_id: str) -> Path:
+        """The note of what is being changed in an entry, there only meanwhile."""
+        return self._amendments / f"{entry_id}.json"
+
+    def amendments(self) -> list[Path]:
+        """The notes of all changes that are under way, or were cut off."""
+        return sorted(p for p in self._amendments.glob("*.json") if not p.name.startswith("."))
+
+    @property
+    def _amendments(self) -> Path:
+        return self.root / "leaderboard" / "amendments"
+
+    @property
     def _choices(self) -> Path:
         return self.root / "leaderboard" / "choices.json"
 
@@ -51,17 +70,43 @@ class Workspace:
         """Where plugin folders may lie, installed or not."""
         return self.root / "plugins"
 
+    @property
+    def entries(self) -> Path:
+        """The record of all tasks' entries."""
+        return self.root / "submissions"
+
     def submissions(self, task: str) -> Path:
         """The record of a task's entries."""
-        return self.root / "submissions" / task
+        return self.entries / task
 
     def folder(self, entry_id: str, task: str) -> Path:
         """The submission folder of an entry."""
         return self.submissions(task) / entry_id
 
+    def require_writable(self, task: str) -> None:
+        """Raise `DataError` unless entries of a task can be kept here; nothing is made."""
+        for folder in (self.submissions(task), self.database.parent):
+            there = next(p for p in (folder, *folder.parents) if p.exists())
+            try:
+                # a right to write says nothing of a disk that is mounted for reading
+                with tempfile.TemporaryFile(dir=there):
+                    pass
+            except OSError as error:
+                raise DataError(
+                    f"{folder} cannot be written ({error.strerror}), and entries are kept there. Make it writable, or choose another"
+                    " workspace with --workspace or GENOBOARD_WORKSPACE."
+                ) from error
+
     def records(self) -> list[Path]:
         """The ``run.json`` of every entry of every task, in the order of their folders' names."""
-        return sorted(p for p in (self.root / "submissions").glob(f"*/*/{RECORD}") if not p.parent.name.startswith("."))
+        return sorted(self._records())
+
+    def has_records(self) -> bool:
+        """Tell whether there is an entry of any task, which takes no longer where there are many."""
+        return next(self._records(), None) is not None
+
+    def _records(self) -> Iterator[Path]:
+        return (p for p in self.entries.glob(f"*/*/{RECORD}") if not p.parent.name.startswith("."))
 
     def hosting(self, task: str, split: str, key: str) -> Path:
         """Where it is kept that a split of a task is hosted; `key` tells its data apart."""
@@ -71,14 +116,23 @@ class Workspace:
         """Every competition that is hosted here."""
         return sorted(p for p in self._hosted.glob("*.json") if not p.name.startswith("."))
 
+    def looks(self, key: str, team: str) -> Path:
+        """What a team's looks that are under way are, on the hosted board `key`."""
+        return self._hosted / "looks" / key / f"{slug(team)}-{hashlib.sha256(team.encode()).hexdigest()[:8]}.json"
+
+    @property
+    def hosting_lock(self) -> Path:
+        """The lock of whoever changes what is hosted."""
+        return self._hosted / "hosting.lock"
+
     @property
     def _hosted(self) -> Path:
         return self.root / "leaderboard" / "hosted"
 
     def new_id(self, name: str, when: datetime | None = None) -> str:
-        """Return a fresh folder name, ``<when>-<name>-<4 random hex digits>``; two runs in one second differ."""
+        """Return a fresh folder name, ``<when>-<name>-<8 random hex digits>``; thousands of runs in one second differ."""
         stamp = (when or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
-        return f"{stamp}-{slug(name)}-{secrets.token_hex(2)}"
+        return f"{stamp}-{slug(name)}-{secrets.token_hex(4)}"
 
     def chosen_data(self, task: str) -> str | None:
         """Return the dataset that ``data TASK --use`` chose here, or None."""

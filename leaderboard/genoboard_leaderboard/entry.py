@@ -12,7 +12,7 @@ from typing import Any, Literal
 from .errors import LeaderboardError
 
 Origin = Literal["run", "file", "blend"]
-Verdict = Literal["ok", "failed", "timeout", "memory", "crashed", "invalid"]
+Verdict = Literal["ok", "failed", "timeout", "memory", "crashed", "invalid", "disk"]
 CodeState = Literal["released", "editable", "dirty", "unknown"]
 
 
@@ -88,6 +88,7 @@ class Entry:
     removed : why the entry was taken from the board; empty while it stands.
     team, look : on a hosted board, whose entry it is, and the how manieth of that team; controls have neither.
     held : why a hosted board does not show its scores, which are in no field then.
+    isolation : ``full``, or in a few words each what its models were not kept from; empty where nothing was run.
     phase : ``public`` on a hosted board, scored on its public part; ``post-reveal`` where the reveal came first; else empty.
     """
 
@@ -119,6 +120,7 @@ class Entry:
     look: int | None = None
     held: str = ""
     phase: str = ""
+    isolation: str = ""
 
     @property
     def standing(self) -> str:

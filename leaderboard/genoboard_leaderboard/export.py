@@ -11,9 +11,8 @@ from itertools import chain
 from json import dumps, loads
 from typing import Any
 
-from .certainty import FEW
 from .entry import Board
-from .ranking import Standing
+from .ranking import FEW, FULL, Standing
 
 Document = Mapping[str, Any]
 NAME_WIDTH = 22  # a table cuts no name below this: hist-gradient-boosting
@@ -101,7 +100,7 @@ def csv(document: Document) -> str:
     to = writer(out, lineterminator="\n")
     order = ["rank_low", "rank_high", "tied", "chance", "covers", "warning"]
     measured = [primary, f"{primary}_low", f"{primary}_high", *order, "sd", "seeds", "fold_mean", "fold_sd", *others]
-    told = ["origin", "code", "source", "plugin", "version", "model", "parameters", "verdict", "reason", "created"]
+    told = ["origin", "code", "source", "plugin", "version", "model", "parameters", "isolation", "verdict", "reason", "created"]
     to.writerow(["task", "data", "split", "rank", "name", "control", "entry", *measured, *told])
     for row in document["standings"]:
         low, high = row["intervals"].get(primary, (None, None))
@@ -115,7 +114,7 @@ def csv(document: Document) -> str:
                 *(row["sd"].get(primary), row["seeds"], row["fold_mean"].get(primary), row["fold_sd"].get(primary)),
                 *(row["scores"].get(metric) for metric in others),
                 *(row["origin"], code["state"], code["source"], code["plugin"], code["version"], row["model"]),
-                *(dumps(row["parameters"], ensure_ascii=False), row["verdict"], row["reason"], row["created"]),
+                *(dumps(row["parameters"], ensure_ascii=False), row["isolation"], row["verdict"], row["reason"], row["created"]),
             )
         )
     return out.getvalue()
@@ -244,7 +243,12 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             said = ", ".join(f"{key}={fact[key]}" for key in differing if key in fact)
             apart[row["entry"]] = said or ("" if told_by_source else row["entry"])
     team = {row["entry"]: f"team {row['team']}" if row.get("team") else "" for row in rows}
-    return ["; ".join(filter(None, (_verdict(row), team[row["entry"]], apart[row["entry"]], row["warning"]))) for row in rows]
+    return ["; ".join(filter(None, (_verdict(row), team[row["entry"]], apart[row["entry"]], _open(row), row["warning"]))) for row in rows]
+
+
+def _open(row: Mapping[str, Any]) -> str:
+    """What a run was not kept from, where that is anything."""
+    return "" if row["isolation"] in ("", FULL) else f"sandbox: {row['isolation']}"
 
 
 def _facts(row: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from .entry import Code, Entry, Origin, Score, Verdict
 
 Direction = Literal["max", "min"]
+FULL = "full"  # the isolation of a run from which nothing was open that should not be
+FEW = 10  # clusters, below which a board says that its intervals rest on few
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Standing:
     covers : what the interval of the score that ranks covers: ``test rows``, or ``test rows and seeds``.
     warning : what a reader must know before believing the score.
     team : whose it is, on a hosted board.
+    isolation : ``full``, or what the models of one of its entries were not kept from; empty where nothing was run.
     """
 
     key: str
@@ -71,6 +74,7 @@ class Standing:
     covers: str = ""
     warning: str = ""
     team: str = ""
+    isolation: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -145,6 +149,7 @@ def gathered(entries: Iterable[Entry]) -> Standing:
         cluster=first.cluster,
         clusters=first.clusters,
         team=first.team,
+        isolation="; ".join(dict.fromkeys(e.isolation for e in counted if e.isolation not in ("", FULL))) or first.isolation,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..errors import GenoboardError, UsageError
-from ..options import DURATION, MEMORY, as_json, data_option, set_option, split_option, team_option
+from ..options import as_json, data_option, limit_options, set_option, split_option, team_option
 from ..terminal import Clock, competition_of, print_json, say_where, show_dev, show_entry, tell
 
 
@@ -24,16 +24,7 @@ from ..terminal import Clock, competition_of, print_json, say_where, show_dev, s
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Reaches every random_state.")
 @set_option
 @click.option("--name", metavar="NAME", help="The standing's name; the model's by default.")
-@click.option("--timeout", type=DURATION, default="2h", show_default=True, metavar="T", help="Wall time of one fold: 7200, 90m, 2h.")
-@click.option("--memory", type=MEMORY, metavar="M", help="Data memory of one fold: 8192 (MB), 8G. Unbounded by default.")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Threads of numerical libraries; part of the run's identity.",
-)
+@limit_options
 @click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
 @click.option("-v", "--verbose", is_flag=True, help="Stream what the model prints.")
 @click.option("--dev", is_flag=True, help="Cross-validate inside the training rows; the test rows are not looked at, nothing is recorded.")
@@ -47,7 +38,7 @@ from ..terminal import Clock, competition_of, print_json, say_where, show_dev, s
 @as_json
 @click.pass_obj
 def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | None, data_name: str | None, seed: int, settings: tuple[str, ...],
-        name: str | None, timeout: float, memory: float | None, threads: int, message: str, verbose: bool, dev: bool, oof: bool, in_process: bool, team: str, as_json: bool) -> None:  # fmt: skip
+        name: str | None, timeout: float, memory: float | None, disk: float, threads: int, network: bool, pass_env: tuple[str, ...], message: str, verbose: bool, dev: bool, oof: bool, in_process: bool, team: str, as_json: bool) -> None:  # fmt: skip
     """Run models on a task and record their entries.
 
     MODEL is a registered name, package.module:Class, or path/to/file.py:Class: any scikit-learn-compatible estimator.
@@ -62,7 +53,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     if oof and (dev or in_process):
         without = "--dev" if dev else "--in-process"
         raise UsageError(f"--oof keeps out-of-fold predictions with an entry, and {without} records none. Leave out one of the two.")
-    limits = Limits(timeout, None if memory is None else int(memory), threads)
+    limits = Limits(timeout, None if memory is None else int(memory), threads, int(disk), network, pass_env)
     competition = competition_of(workspace, task, split, data_name)
     for model in models:
         # a slip in the last name is told before the first model has run for an hour
@@ -164,6 +155,7 @@ def submit(workspace: str | None, task: str, path: Path, name: str, split: str |
 @split_option
 @data_option
 @click.option("-m", "message", default="", metavar="TEXT", help="A note kept with the entry.")
+@team_option
 @as_json
 @click.pass_obj
 def blend(
@@ -174,6 +166,7 @@ def blend(
     split: str | None,
     data_name: str | None,
     message: str,
+    team: str,
     as_json: bool,
 ) -> None:
     """Blend entries into a new one.
@@ -185,7 +178,7 @@ def blend(
 
     competition = competition_of(workspace, task, split, data_name)
     say_where(competition, as_json)
-    found = enter(competition, names, name=name, message=message, tell=tell)
+    found = enter(competition, names, name=name, message=message, tell=tell, team=team)
     if as_json:
         print_json({**found.entry.to_dict(), **found.told()})
         return

@@ -14,7 +14,12 @@ READING = {"checkpoint": CHECKPOINT, "download": False, "mask_gene": False, "dty
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
     """Return the cards of ``biobert-frozen`` and ``biobert-finetune``."""
-    likewise: dict[str, Any] = {"kinds": ("text",), "targets": ("multiclass", "binary"), "columns": ("gene", "variation", "text")}
+    likewise: dict[str, Any] = {
+        "kinds": ("text",),
+        "targets": ("multiclass", "binary"),
+        "columns": ("gene", "variation", "text"),
+        "prepares": True,
+    }
     return [
         ModelSpec(
             "biobert-frozen",

@@ -86,11 +86,11 @@ class Checkpoint:
         return "do_lower_case" in told or (self.folder / "tokenizer.json").exists() or not (self.folder / "vocab.txt").exists()
 
 
-def find(name: str, download: bool = False) -> Checkpoint:
+def find(name: str, download: bool = False, cache: Path | None = None, into: Path | None = None) -> Checkpoint:
     """Return the checkpoint `name`: a folder, or ``OWNER/NAME`` or ``OWNER/NAME@REVISION`` on the hub.
 
-    The hub's local cache is looked at first; the hub itself is asked only where `download` allows it. Raises `ModelFailed` with the
-    ways to get one.
+    The hub's local cache is looked at first, then what was fetched into `cache` before; the hub itself is asked only where `download`
+    allows it, and what it gives goes to `into`, or where there is none to its local cache. Raises `ModelFailed` with the ways to get one.
     """
     place = Path(name).expanduser()
     if place.is_dir():
@@ -99,24 +99,34 @@ def find(name: str, download: bool = False) -> Checkpoint:
         if missing:
             raise ModelFailed("failed", f"{folder} holds no checkpoint: there is no {missing}.")
         return Checkpoint(folder, _identity(folder))
-    found = _of_hub(name, here_only=True) or (_of_hub(name, here_only=False) if download else None)
+    found = _of_hub(name, here_only=True) or next((f for f in (_kept(cache, name), _kept(into, name)) if f and not _missing(f)), None)
+    if found is None and download:
+        found = _of_hub(name, here_only=False, into=_kept(into, name))
     if found is None:
         raise ModelFailed(
             "failed",
-            f"No checkpoint {name!r} is on this machine: let it be fetched from {constants.ENDPOINT} by --set download=true, "
+            f"No checkpoint {name!r} is on this machine: let it be fetched from {constants.ENDPOINT} by --set download=true --allow-network, "
             "or name a folder that holds one by --set checkpoint=DIR.",
         )
     return Checkpoint(found, _identity(found))
 
 
-def _of_hub(name: str, here_only: bool) -> Path | None:
+def _kept(folder: Path | None, name: str) -> Path | None:
+    return None if folder is None else folder / "checkpoints" / hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def _of_hub(name: str, here_only: bool, into: Path | None = None) -> Path | None:
     """Return the folder of a hub's checkpoint once all of it is there; None where only this machine was to be asked, and has it not."""
     repository, _, revision = name.partition("@")
     folder = None
     try:
         for weights in WEIGHTS:
             patterns = [*WORDS, weights]
-            folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns, local_files_only=here_only))
+            folder = Path(
+                snapshot_download(
+                    repository, revision=revision or None, allow_patterns=patterns, local_files_only=here_only, local_dir=into
+                )
+            )
             if not _missing(folder):
                 return folder
     except HFValidationError as error:

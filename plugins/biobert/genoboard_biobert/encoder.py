@@ -32,7 +32,7 @@ class Encoder:
     length : tokens of a text that are read, at most; the rest is cut off.
     layers : how many of the upper layers' states are given.
     device : ``"cpu"`` or ``"cuda"``.
-    cache : the folder of the store; None keeps nothing.
+    cache, into : the folder of the store, and that to which new embeddings go; None where there is none.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Encoder:
         layers: int = 1,
         device: str = "cpu",
         cache: Path | None = None,
+        into: Path | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.device = device
@@ -50,7 +51,7 @@ class Encoder:
         self.length = min(length, checkpoint.longest())
         self.layers = layers
         self.tokenizer = checkpoint.tokenizer()
-        self.store = Store(cache, checkpoint.identity, str(self.dtype), self.length, layers, "mean")
+        self.store = Store(cache, into, checkpoint.identity, str(self.dtype), self.length, layers, "mean")
         self.batches = Batches(TOKENS[device])
         self.network: torch.nn.Module | None = None
 

@@ -83,11 +83,15 @@ class Finetune(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def prepare(self, X: pd.DataFrame, run: RunContext) -> None:
+        """Fetch the checkpoint where that is allowed; it outlives the run."""
+        checkpoints.find(self.checkpoint, self.download, run.cache, run.dir)
+
     def fit(self, X: pd.DataFrame, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None, run: RunContext | None = None) -> Self:
         """Learn from `X` (columns ``gene``, ``variation``, ``text``) and codes `y`; one inner fold, which cuts no group, stops the training."""
         torch.set_num_threads(self.n_jobs)
-        device = run.device if run else "cpu"
-        found = checkpoints.find(self.checkpoint, self.download)
+        device, cache = (run.device, run.cache) if run else ("cpu", None)
+        found = checkpoints.find(self.checkpoint, self.download, cache)
         self.tokenizer_ = found.tokenizer()
         self.length_ = min(self.tokens, found.longest())
         self.classes_, code = np.unique(y, return_inverse=True)

@@ -65,11 +65,18 @@ class Frozen(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def prepare(self, X: pd.DataFrame, run: RunContext) -> None:
+        """Fetch the checkpoint where that is allowed, and embed `X`; both outlive the run."""
+        torch.set_num_threads(self.n_jobs)
+        found = checkpoints.find(self.checkpoint, self.download, run.cache, run.dir)
+        self.encoder_ = Encoder(found, self.dtype, self.tokens, self.layers, run.device, run.cache, run.dir)
+        self._read(X)
+
     def fit(self, X: pd.DataFrame, y: NDArray[np.int64], groups: NDArray[np.int64] | None = None, run: RunContext | None = None) -> Self:
         """Learn from `X` (columns ``gene``, ``variation``, ``text``) and codes `y`; inner folds, which choose, cut no group."""
         torch.set_num_threads(self.n_jobs)
-        found = checkpoints.find(self.checkpoint, self.download)
         device, cache = (run.device, run.cache) if run else ("cpu", None)
+        found = checkpoints.find(self.checkpoint, self.download, cache)
         self.encoder_ = Encoder(found, self.dtype, self.tokens, self.layers, device, cache)
         self.likeness_ = Likeness(self.lexical).fit(*self._read(X))
         self.head_ = CalibratedSoftmax(choices(self.lexical, self.C), self.random_state).fit(self.likeness_.among(), y, groups)

@@ -23,15 +23,16 @@ class Store:
 
     Parameters
     ----------
-    folder : where the stores of all ways lie; None keeps nothing.
+    folder : where the stores of all ways lie; None where there are none.
+    into : where what is kept goes; None keeps nothing.
     made_by : what the vectors depend on beside the text: checkpoint, pooling, precision.
     """
 
-    def __init__(self, folder: Path | None, *made_by: object) -> None:
+    def __init__(self, folder: Path | None, into: Path | None, *made_by: object) -> None:
         way = hashlib.sha256(repr(made_by).encode()).hexdigest()[:32]
-        self.folder = None if folder is None else folder / "embeddings" / way
+        self.into = None if into is None else into / "embeddings" / way
         self.found: dict[bytes, NDArray[np.float32]] = {}
-        for file in sorted(self.folder.glob("*.npz")) if self.folder and self.folder.is_dir() else []:
+        for file in sorted((folder / "embeddings" / way).glob("*.npz")) if folder else []:
             self._read(file)
 
     def _read(self, file: Path) -> None:
@@ -51,16 +52,16 @@ class Store:
         return self.found[_key(text)]
 
     def keep(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Hold (n, d) `vectors`, and write them to the folder."""
+        """Hold (n, d) `vectors`, and write them where they are kept."""
         keys = [_key(t) for t in texts]
         self.found.update(zip(keys, vectors, strict=True))
-        if self.folder is None or not keys:
+        if self.into is None or not keys:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.into.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(b"".join(keys)).hexdigest()[:32]
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as part:
+        with tempfile.NamedTemporaryFile(dir=self.into, suffix=".part", delete=False) as part:
             np.savez(part, keys=np.frombuffer(b"".join(keys), np.uint8).reshape(-1, DIGEST), vectors=vectors)
-        os.replace(part.name, self.folder / f"{name}.npz")
+        os.replace(part.name, self.into / f"{name}.npz")
 
 
 def _key(text: str) -> bytes:

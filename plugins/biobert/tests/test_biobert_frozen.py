@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from genoboard import ModelFailed, RunContext
+from genoboard import ModelFailed, RunContext, evaluate
 from genoboard_biobert.calibration import cooled, log_loss
 from genoboard_biobert.checkpoint import find
 from genoboard_biobert.encoder import Encoder
@@ -65,13 +65,13 @@ def test_bfloat16_gives_nearly_the_same_embeddings_as_float32(minilm: str) -> No
 def test_every_distinct_text_is_encoded_once_and_not_again_from_the_cache(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoder = Encoder(find(tiny), "float32", cache=tmp_path)
+    encoder = Encoder(find(tiny), "float32", cache=tmp_path, into=tmp_path)
     first = encoder([*TEXTS, *TEXTS[::-1]])
     np.testing.assert_array_equal(first[: len(TEXTS)], first[: len(TEXTS) - 1 : -1])
     assert encoder.network is not None
     with np.load(next(tmp_path.rglob("*.npz"))) as held:
         assert len(held["keys"]) == len(set(TEXTS))
-    again = Encoder(find(tiny), "float32", cache=tmp_path)
+    again = Encoder(find(tiny), "float32", cache=tmp_path, into=tmp_path)
     assert again([*TEXTS, *TEXTS[::-1]]).tobytes() == first.tobytes()
     assert again.network is None
 
@@ -79,12 +79,15 @@ def test_every_distinct_text_is_encoded_once_and_not_again_from_the_cache(
 def test_another_checkpoint_precision_or_length_does_not_read_these_embeddings(
     tiny: str, tmp_path: Path, make_checkpoint: Callable[..., Path]
 ) -> None:
-    Encoder(find(tiny), "float32", 64, cache=tmp_path)(TEXTS)
+    Encoder(find(tiny), "float32", 64, cache=tmp_path, into=tmp_path)(TEXTS)
     other = str(make_checkpoint(tmp_path / "other", seed=1))
-    for encoder in (Encoder(find(other), "float32", 64, cache=tmp_path), Encoder(find(tiny), "bfloat16", 64, cache=tmp_path)):
+    for encoder in (
+        Encoder(find(other), "float32", 64, cache=tmp_path, into=tmp_path),
+        Encoder(find(tiny), "bfloat16", 64, cache=tmp_path, into=tmp_path),
+    ):
         encoder(TEXTS)
         assert encoder.network is not None
-    assert TEXTS[0] not in Encoder(find(tiny), "float32", 32, cache=tmp_path).store
+    assert TEXTS[0] not in Encoder(find(tiny), "float32", 32, cache=tmp_path, into=tmp_path).store
 
 
 def test_a_batch_that_does_not_fit_is_encoded_in_halves(tiny: str) -> None:
@@ -188,14 +191,34 @@ def test_it_learns_to_tell_texts_apart(tiny: str, cohort: Cohort, tmp_path: Path
     assert model.classes_.tolist() == [0, 1, 2]
 
 
-def test_the_second_run_reads_the_cache_and_gives_the_same_bits(tiny: str, cohort: Cohort, tmp_path: Path) -> None:
+def test_what_was_prepared_is_read_and_not_encoded_again_and_gives_the_same_bits(tiny: str, cohort: Cohort, tmp_path: Path) -> None:
     X, y, groups = cohort
-    runs = []
-    for name in ("one", "two"):
-        model = Frozen(tiny).fit(X[:90], y[:90], groups[:90], context(tmp_path / name, tmp_path / "cache"))
-        runs.append((model.predict_proba(X[90:]).tobytes(), model.encoder_.network is None))
-    assert runs[0][0] == runs[1][0]
-    assert [read for _, read in runs] == [False, True]
+    plain = Frozen(tiny).fit(X[:90], y[:90], groups[:90], context(tmp_path / "plain"))
+    Frozen(tiny).prepare(X[:90], context(tmp_path / "cache", tmp_path / "none yet"))
+    model = Frozen(tiny).fit(X[:90], y[:90], groups[:90], context(tmp_path / "run", tmp_path / "cache"))
+    assert model.encoder_.network is None
+    assert plain.encoder_.network is not None
+    assert model.predict_proba(X[90:]).tobytes() == plain.predict_proba(X[90:]).tobytes()
+    assert not list((tmp_path / "run").iterdir()), "where the target is known nothing is kept"
+
+
+def test_an_entry_s_embeddings_are_made_where_no_target_is_and_the_next_one_reads_them(
+    minilm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path / "cache"))
+    told = [
+        evaluate(
+            "variant-class",
+            "biobert-frozen",
+            parameters={"checkpoint": minilm, "tokens": 16, "windows": 1, "layers": 1},
+            workspace=tmp_path,
+        )
+        for _ in range(2)
+    ]
+    assert [e.verdict for e in told] == ["ok", "ok"], told[0].reason
+    assert told[0].scores == told[1].scores
+    kept = sorted(p.name for p in (tmp_path / "cache" / "models" / "genoboard_biobert").rglob("*.npz"))
+    assert kept
 
 
 def test_a_row_asked_alone_gets_the_same_answer(tiny: str, cohort: Cohort) -> None:
