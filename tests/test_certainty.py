@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genoboard import metrics, scoring
 from genoboard.scoring import Solution
+from genoboard_leaderboard import certainty
 from genoboard_leaderboard.certainty import ROWS, ROWS_AND_SEEDS, assessed
 from genoboard_leaderboard.entry import Board, Entry, Score
 from genoboard_leaderboard.pairing import Seeds, difference, error, reach
@@ -155,6 +156,32 @@ def test_ranks_and_ties_are_those_of_the_paired_intervals(seed: int, n: int, clu
         assert set(chances) == {None}
     else:
         assert sum(c for c in chances if c is not None) == pytest.approx(1.0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 12), clusters=st.integers(2, 50), block=st.sampled_from([1, 3, 1024]))
+def test_with_seeds_too_they_are_those_of_the_paired_intervals(seed: int, n: int, clusters: int, block: int) -> None:
+    rng = np.random.default_rng(seed)
+    entries, drawn = [], {}
+    for i in range(n):
+        # few seeds of a wide spread, where degrees of freedom tell most, and values as near to one another as intervals are wide
+        values = rng.normal(0.0, 0.1) + rng.normal(0.0, rng.choice([0.0, 0.02, 0.05]), rng.choice([1, 2, 3, 4, 20]))
+        for k, v in enumerate(values.tolist()):
+            score = (Score("m", v, v - 0.1, v + 0.1),)
+            entries.append(Entry(f"e{i:02d}-{k}", BOARD, f"m{i:02d}", f"2026-{i:02d}-{k}", "run", seed=k, scores=score, clusters=clusters))
+        drawn[entries[-1].standing] = rng.normal(0.0, 0.02, 50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certainty, "BLOCK", block)
+        found = assessed(standings(entries, "m", "max"), drawn, "m", "max")
+    for one in found:
+        apart = [
+            difference(one.scores["m"] or 0.0, s.scores["m"] or 0.0, [drawn[one.key]], [drawn[s.key]], clusters, seeds)
+            for s in found
+            for seeds in [[Seeds(t.sd.get("m", 0.0), t.counts["m"]) for t in (one, s)]]
+        ]
+        worse, better = (sum(d.proven and (d.value > 0) == above for d in apart) for above in (True, False))
+        assert one.ranks == (1 + better, n - worse)
+        assert one.tied == (not (apart[0].proven and apart[0].value < 0))
 
 
 def test_equal_entries_share_the_chance_of_being_best() -> None:

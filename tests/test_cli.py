@@ -646,7 +646,7 @@ def test_blend_prints_weights_and_losses_then_the_entry_and_what_comes_next(
         r"prior        [01]\.\d{3}   1\.\d{5}\n"
         r"two stones           \d\.\d{5}  \(its weights were fitted on these rows\)\n"
         r"two stones  f1-macro \d\.\d{5}  accuracy \d\.\d{5}  multiclass-log-loss \d\.\d{5}\n"
-        r"  \S+-two-stones-[0-9a-f]{4}\n"
+        r"  \S+-two-stones-[0-9a-f]{8}\n"
         r"Next: genoboard compare pebbles 'two stones' centroid --split cove --data demo\n"
         r"  or: genoboard leaderboard pebbles --split cove --data demo\n",
         said.out,

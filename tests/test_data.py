@@ -455,9 +455,10 @@ def test_a_writer_that_is_killed_halfway_leaves_nothing_that_is_taken_for_data(p
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == -9
-    assert len(list((cached / "objects").iterdir())) == 1, "its temporary folder"
+    assert [p.suffix for p in sorted((cached / "objects").iterdir())] == ["", ".lease"], "its temporary folder"
     assert catalog.state(pebbles, "demo") is None
     assert data.prepare(pebbles, "demo").about["rows"] == 90
+    assert len(list((cached / "objects").iterdir())) == 1, "the other is gone"
 
 
 def test_several_at_once_make_the_same_dataset(pebbles: Task) -> None:

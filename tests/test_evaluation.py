@@ -200,13 +200,8 @@ class Raises(Centroids):
 
 
 class Sleeps(Centroids):
-    def __init__(self, sign=None):
-        self.sign = sign
-
     def fit(self, X, y):
-        if self.sign:
-            with open(self.sign, "w") as out:
-                out.write(str(os.getpid()))
+        print(os.getpid())
         time.sleep(300)
 
 
@@ -721,21 +716,22 @@ KILLED = """
     spec = importlib.util.spec_from_file_location("lobes", {tests!r})
     lobes = sys.modules["lobes"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(lobes)
-    lobes.genoboard.evaluate(lobes.compete(Path({workspace!r})), {model!r}, parameters={{"sign": {sign!r}}})
+    lobes.genoboard.evaluate(lobes.compete(Path({workspace!r})), {model!r})
 """
 
 
 def test_a_harness_that_is_killed_takes_its_child_along_and_leaves_no_half_entry(tmp_path: Path, models: Path) -> None:
-    script, sign, workspace, temporary = (tmp_path / name for name in ("killed.py", "sign", "workspace", "temporary"))
+    script, workspace, temporary = (tmp_path / name for name in ("killed.py", "workspace", "temporary"))
     temporary.mkdir()
-    told = {"tests": __file__, "workspace": str(workspace), "model": f"{models}:Sleeps", "sign": str(sign)}
+    told = {"tests": __file__, "workspace": str(workspace), "model": f"{models}:Sleeps"}
     script.write_text(textwrap.dedent(KILLED).format(**told), encoding="utf-8")
     harness = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "TMPDIR": str(temporary)})
     deadline = time.monotonic() + 60
-    while not (sign.exists() and sign.read_text(encoding="ascii")) and time.monotonic() < deadline:
+    logs = workspace / "submissions" / "lobes"
+    while not (said := "".join(p.read_text(encoding="utf-8") for p in logs.glob(".*Sleeps*/log.txt"))) and time.monotonic() < deadline:
         assert harness.poll() is None
         time.sleep(0.05)
-    child = Path("/proc") / sign.read_text(encoding="ascii")
+    child = Path("/proc") / said.strip()
     assert "S (sleeping)" in (child / "status").read_text(encoding="ascii")
     harness.send_signal(signal.SIGKILL)
     harness.wait()
@@ -754,3 +750,5 @@ def test_a_harness_that_is_killed_takes_its_child_along_and_leaves_no_half_entry
     assert [p for p in (workspace / "submissions" / "lobes").iterdir() if not p.name.startswith(".")] == []
     entry = genoboard.evaluate(competition, f"{models}:Centroids")
     assert entries(competition) == [entry]
+    assert [p.name for p in (workspace / "submissions" / "lobes").iterdir()] == [entry.id], "what was left of the other is gone"
+    assert not list((workspace / "leaderboard" / "entering").iterdir())

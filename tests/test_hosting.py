@@ -29,6 +29,7 @@ from genoboard import (
     scoring,
 )
 from genoboard import cli as command_line
+from genoboard.blend import blend
 from genoboard.compare import paired
 from genoboard.competition import Competition
 from genoboard.evaluation import evaluate, submit
@@ -369,6 +370,17 @@ def test_a_run_is_a_look_and_dev_is_none(play: Callable[..., Competition]) -> No
     assert len(inner.solution.truth) == TAUGHT * EACH, "the training rows are all open"
     entry = evaluate(play(), "prior", team="ana")
     assert (entry.team, entry.look, entry.phase, entry.verdict) == ("ana", 1, "public", "ok")
+
+
+def test_a_blend_is_a_look_of_the_team_that_is_named(play: Callable[..., Competition], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENOBOARD_TEAM", "somebody else")
+    play().host(0.3)
+    for model in ("prior", "uniform"):
+        evaluate(play(), model, team="ana", oof=True)
+    found = blend(play(), ["prior", "uniform"], name="both", team="ana")
+    assert (found.entry.team, found.entry.look) == ("ana", 3)
+    with pytest.raises(UsageError, match="is no team's name"):
+        blend(play(), ["prior", "uniform"], name="both", team="a\nb")
 
 
 def test_a_rebuilt_index_says_the_same(play: Callable[..., Competition], enter: Callable[..., Entry]) -> None:

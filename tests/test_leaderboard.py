@@ -29,7 +29,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genoboard_leaderboard import export, store
+from genoboard_leaderboard import certainty, export, store
 from genoboard_leaderboard.entry import Board, Code, Entry, Score
 from genoboard_leaderboard.errors import LeaderboardError, UnusableIndexError
 from genoboard_leaderboard.ranking import Standing, standings
@@ -317,6 +317,112 @@ def test_the_store_knows_the_standings_that_its_entries_make(entries: list[Entry
         assert one.standings(OTHER, "f1-macro", "max") == []
 
 
+# ---------------------------------------------------------------------------------------------- what is said of an order is kept
+
+
+def measured(number: int, name: str, value: float = 0.5, **fields: Any) -> tuple[Entry, dict[str, np.ndarray[Any, Any]]]:
+    """An entry of a board with groups, and its replicates."""
+    drawn = value + 0.01 * np.random.default_rng(number).normal(size=100)
+    return an_entry(number, name, value, cluster="donor", clusters=30, **fields), {"f1-macro": drawn}
+
+
+def told(db: Store) -> list[tuple[str, tuple[int, int] | None]]:
+    return [(s.name, s.ranks) for s in db.assessed(BOARD, "f1-macro", "max")]
+
+
+def test_the_order_of_a_board_is_worked_out_once(db: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    real = certainty.assessed
+    monkeypatch.setattr(certainty, "assessed", lambda *given: calls.append(1) or real(*given))
+    for number, name in enumerate("abc"):
+        db.record(*measured(number, name, 0.5 + number / 5, parameters={"x": 1 / 3}))
+    first = db.assessed(BOARD, "f1-macro", "max")
+    assert first[0].ranks == (1, 1)
+    assert first[0].chance == 1.0
+    assert db.assessed(BOARD, "f1-macro", "max") == first, "and it comes back as it was, bit for bit"
+    assert len(calls) == 1
+    assert [s.name for s in db.assessed(BOARD, "f1-macro", "min")] == ["a", "b", "c"], "for another direction it is another one"
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("change", ["record", "replace", "rebuild", "remove"])
+def test_what_was_said_of_an_order_ends_with_every_change(db: Store, change: str) -> None:
+    db.record(*measured(0, "a", 0.5))
+    db.record(*measured(1, "b", 0.9))
+    assert told(db) == told(db) == [("b", (1, 1)), ("a", (2, 2))]
+    if change == "record":
+        db.record(*measured(2, "c", 0.7))
+        assert told(db) == told(db) == [("b", (1, 1)), ("c", (2, 2)), ("a", (3, 3))]
+    elif change == "remove":
+        entry, vectors = measured(1, "b", 0.9)
+        db.replace(dataclasses.replace(entry, removed="a slip"), vectors)
+        assert told(db) == told(db) == [("a", (1, 1))]
+    elif change == "replace":
+        db.replace(*measured(1, "b", 0.1))
+        assert told(db) == told(db) == [("a", (1, 1)), ("b", (2, 2))]
+    else:
+        db.rebuild([measured(0, "a", 0.9), measured(1, "b", 0.5)])
+        assert told(db) == told(db) == [("a", (1, 1)), ("b", (2, 2))]
+
+
+def test_what_is_out_of_date_before_it_is_kept_is_not_kept(db: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    db.record(*measured(0, "a", 0.5))
+    real = certainty.assessed
+
+    def overtaken(*given: Any) -> list[Standing]:
+        found = real(*given)
+        if len(found) == 1:
+            db.record(*measured(1, "b", 0.9))
+        return found
+
+    monkeypatch.setattr(certainty, "assessed", overtaken)
+    assert told(db) == [("a", (1, 1))], "true when it was asked"
+    assert told(db) == told(db) == [("b", (1, 1)), ("a", (2, 2))]
+
+
+def test_nobody_waits_to_keep_what_is_said_of_an_order(db: Store) -> None:
+    db.record(*measured(0, "a", 0.5))
+    other = sqlite3.connect(db.path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        assert told(db) == [("a", (1, 1))], "with the usual patience this would take a minute"
+        other.execute("ROLLBACK")
+        assert other.execute("SELECT count(*) FROM assessment").fetchone() == (0,)
+        assert told(db) == [("a", (1, 1))]
+        assert other.execute("SELECT count(*) FROM assessment").fetchone() == (1,)
+    finally:
+        other.close()
+
+
+def test_a_board_whose_order_is_known_is_read_without_numpy(db: Store) -> None:
+    db.record(*measured(0, "a", 0.5))
+    db.record(*measured(1, "b", 0.9))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom genoboard_leaderboard.store import Store\n"
+        "db = Store(Path(sys.argv[1]))\nprint([s.ranks for s in db.assessed(db.boards()[0][0], 'f1-macro', 'max')], 'numpy' in sys.modules)"
+    )
+    said = [subprocess.run([sys.executable, "-c", code, str(db.path)], capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert said == ["[(1, 1), (2, 2)] True\n", "[(1, 1), (2, 2)] False\n"]
+
+
+def test_a_standing_of_more_seeds_than_sqlite_takes_values_is_no_error(db: Store) -> None:
+    many = 33_000
+    vector = {"f1-macro": np.array([0.5, 0.25])}
+    assert db.rebuild((an_entry(i, seed=i, scores=(Score("f1-macro", 0.5),)), vector) for i in range(many)) == many
+    (standing,) = db.standings(BOARD, "f1-macro", "max")
+    assert standing.seeds == many
+
+
+def test_replicates_of_unlike_lengths_have_no_mean(db: Store) -> None:
+    for i, length in enumerate((3, 2, 3)):
+        db.record(an_entry(i, seed=i), {"f1-macro": np.ones(length), "accuracy": np.full(4, float(i))})
+    plain = sqlite3.connect(db.path)
+    try:
+        assert plain.execute("SELECT metric, vector FROM resampled").fetchall() == [("accuracy", np.ones(4).tobytes())]
+    finally:
+        plain.close()
+
+
 def test_a_missing_file_is_an_empty_board_and_stays_missing(tmp_path: Path) -> None:
     db = Store(tmp_path / "none" / "leaderboard.db")
     assert [*db.entries(), *db.boards(), *db.find("x"), *db.standings(BOARD, "f1-macro", "max")] == []
@@ -364,7 +470,7 @@ def test_the_database_is_strict_and_keeps_its_references(db: Store) -> None:
     plain = sqlite3.connect(db.path)
     try:
         tables = dict(plain.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT GLOB 'sqlite*'"))
-        assert tables == dict.fromkeys(("board", "entry", "standing", "resampled", "replicates"), 1)
+        assert tables == dict.fromkeys(("board", "entry", "standing", "resampled", "assessment", "replicates"), 1)
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)

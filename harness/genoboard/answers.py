@@ -39,6 +39,7 @@ class Said:
     labels_only: bool = False
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def content(path: Path, most: int) -> bytes:
@@ -69,6 +70,7 @@ def said(folder: Path) -> Said:
             peak_memory=int(told["peak_memory"]),
             labels_only=bool(told.get("labels_only")),
             notes=tuple(str(n)[:REASON] for n in told.get("notes", ())),
+            sources={str(k): str(v) for k, v in told.get("sources", {}).items()},
             versions={str(k): str(v) for k, v in told.get("versions", {}).items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

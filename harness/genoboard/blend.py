@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Entry
 
-from . import board, formulas, oof, simplex, submission
+from . import board, formulas, look, oof, simplex, submission
 from .competition import Competition
 from .errors import DataError, UsageError
 from .evaluation import enter_controls, measure
@@ -102,6 +102,7 @@ def blend(
     workspace: str | Path | None = None,
     message: str = "",
     tell: Tell = lambda _: None,
+    team: str = "",
 ) -> Blend:
     """Blend entries of one board, and record the result as an entry; no model runs.
 
@@ -114,6 +115,7 @@ def blend(
     names : two or more standings' names, each for its latest valid entry that has out-of-fold predictions (`evaluate` with
         ``oof=True``), or ids of entries.
     name : that of the new standing.
+    team : whose look it is, in a hosted competition; GENOBOARD_TEAM's or this machine's user unless given.
 
     Raises
     ------
@@ -121,6 +123,7 @@ def blend(
     DataError : where a member's files are not those that were recorded.
     """
     competition = task if isinstance(task, Competition) else Competition.open(task, split, data, workspace, tell=tell)
+    competition.workspace.require_writable(competition.task.name)
     members = _members(competition, names)
     # (n, K) or (n,) of each fold's training rows, and its weights
     weights = np.stack([_fit(competition, f.train, [m.oof[n] for m in members]) for n, f in enumerate(competition.folds)])
@@ -138,6 +141,7 @@ def blend(
             parameters={"members": [m.entry.id for m in members], "weights": mean},
             message=message,
         )
+        entry = look.placed(competition, entry, team)
         entry, replicates = measure(competition, folder, entry, prediction)
         used = [
             {

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genoboard_leaderboard import boardpage, export, latex
+from genoboard_leaderboard import export
 from genoboard_leaderboard.entry import Board, Entry
 from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from . import catalog, hosting
+from .amendment import rebuilding, settle
+from .entering import clear
 from .errors import DataError, UnknownName, UsageError
 from .plugins import FORMATS, Plugins
 from .task import Task
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 def document(plugins: Plugins, workspace: str | None, task: str, split: str | None = None, data: str | None = None) -> dict[str, Any]:
     """Return the board of a task's split on a dataset as JSON values; without entries its standings are empty."""
     place = Workspace.here(workspace)
+    settle(place)
+    clear(place)
     card = plugins.task(task)
     name = data or place.chosen_data(card.name) or card.default_data
     store = Store(place.database)
@@ -60,6 +64,8 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
         notes.append(
             f"Some entries were scored by an earlier version, which did not tell how sure their order is. Score them anew: genoboard rescore {card.name}"
         )
+    if not held and place.has_records() and not store.boards():
+        notes.append(f"The index is empty, and {place.entries} holds entries. Read them in: genoboard leaderboard --rebuild")
     removed = store.removed(board)
     notes += [f"Removed: {e.id}: {e.removed}" for e in removed]
     return {
@@ -86,9 +92,13 @@ def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120, li
     if form == "csv":
         return export.csv(told)
     if form == "html":
+        from genoboard_leaderboard import boardpage  # here, like the next, because a table needs neither
+
         return boardpage.page(told, links or {})
     shown = [m for m in told["directions"] if "[" not in m]
     if form == "latex":
+        from genoboard_leaderboard import latex
+
         return latex.latex(told, shown)
     if form == "md":
         return export.markdown(told, shown)
@@ -144,7 +154,20 @@ def named(competition: Competition, text: str) -> list[Entry]:
 def rebuild(workspace: str | None) -> int:
     """Make the index anew from the submission folders, which are the record; return how many entries it holds."""
     place = Workspace.here(workspace)
-    return Store(place.database).rebuild(map(_recorded, place.records()))
+    with rebuilding(place):
+        return Store(place.database).rebuild(_folders(place))
+
+
+def recover(place: Workspace) -> int:
+    """Make the index anew where it has got lost, so that a first entry is not the only one that it knows; return how many it holds then."""
+    if not place.has_records() or Store(place.database).boards():
+        return 0
+    return rebuild(str(place.root))
+
+
+def _folders(place: Workspace) -> Iterator[tuple[Entry, Mapping[str, NDArray[np.float64]]]]:
+    # listed when the first is asked for: by then nobody enters one that the list would lack
+    yield from map(_recorded, place.records())
 
 
 def _told(board: Board) -> str:

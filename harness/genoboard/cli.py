@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from .commands import describe, enter, host, judge, keep, publish
+from .commands import compete, describe, enter, host, judge, keep, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
 from .terminal import installed, print_json
 from .version import __version__
@@ -110,7 +110,7 @@ def _wants_json() -> bool:
 for command in (
     describe.list_,
     describe.data,
-    enter.run,
+    compete.run,
     enter.submit,
     enter.blend,
     judge.leaderboard,

@@ -17,8 +17,10 @@ from genoboard_leaderboard.store import Store
 
 from . import data, hosting, scoring, splits
 from .data import Prepared
+from .entering import clear
 from .errors import DataError, UndefinedScore, UsageError
 from .hosting import Hosting
+from .lock import locked
 from .metrics import Metric
 from .model import ModelSpec
 from .plugins import Plugins, load_plugins
@@ -58,6 +60,7 @@ class Competition:
         """
         plugins = plugins or load_plugins()
         workspace = workspace if isinstance(workspace, Workspace) else Workspace.here(workspace)
+        clear(workspace)
         card = plugins.task(task)
         chosen = card.split(split)
         prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or card.default_data, tell)
@@ -140,7 +143,10 @@ class Competition:
                 raise UsageError(
                     f"On the {name} part {self.metrics[0].name} would have no value: {error}. Choose another --public, or more data."
                 ) from error
-        found.write(self.workspace)
+        with locked(self.workspace.hosting_lock):
+            if (other := hosting.of(self.workspace, self._open)) is not None:
+                raise UsageError(f"{other.title} was hosted by another process just now.")
+            found.write(self.workspace)
         return found
 
     @cached_property

@@ -55,8 +55,7 @@ def require_record(place: Workspace, entry: Entry) -> None:
     if fields := [key for key in other if one[key] != other[key]]:
         raise Unsound(
             "edited",
-            f"{folder / RECORD} and the index differ in {', '.join(fields)}. Put it back as it was;"
-            f" or where the file is right, as after a rescore that was cut off: {REBUILD}",
+            f"{folder / RECORD} and the index differ in {', '.join(fields)}. Put it back as it was; or where the file is right: {REBUILD}",
         )
 
 

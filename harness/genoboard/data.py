@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import catalog, splits, table
+from . import catalog, lease, splits, table
 from .design import Design
 from .errors import DataError, GenoboardError, UnknownName, UsageError
 from .splits import Fold, Split
@@ -303,8 +302,7 @@ def _new_folder(final: Path) -> Iterator[Path]:
     takes the place of its predecessor in one step.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=final.parent, prefix=".new-"))
-    try:
+    with lease.temporary(final.parent, ".new-") as new:
         yield new
         os.chmod(new, 0o777 & ~umask())
         try:
@@ -315,5 +313,3 @@ def _new_folder(final: Path) -> Iterator[Path]:
                 # a folder cannot take another's place in one step, and what is in it is features, the same by content
                 if not (part.is_dir() and (final / part.name).exists()):
                     os.replace(part, final / part.name)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Entry, Score
+from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from . import look, rows, scoring, submission
@@ -18,11 +21,12 @@ from . import oof as out_of_fold
 from .competition import Competition
 from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore, UsageError
 from .isolation import Limits
+from .provenance import unchanged
 from .record import SubmissionFolder
-from .run import Run, code, isolation, prepare, run_folds, union
+from .run import Run, code, identity, isolation, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
-from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS
+from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS, RECORD, slug
 
 
 def evaluate(
@@ -39,6 +43,8 @@ def evaluate(
     message: str = "",
     oof: bool = False,
     team: str = "",
+    reuse: bool = False,
+    out: Path | None = None,
     **talk: Any,
 ) -> Entry:
     """Run a model on a task, score what it predicts, and record the entry.
@@ -51,6 +57,9 @@ def evaluate(
     oof : also leave the training rows' out-of-fold predictions in the submission folder, for a blend. Within the training rows of
         each fold the model is fitted five more times; where that fails, the entry stands, and a note says why it has none.
     team : whose look it is, in a hosted competition; GENOBOARD_TEAM's or this machine's user unless given.
+    reuse : return the entry of an earlier run where that was the same in everything that its predictions depend on, and run nothing.
+    out : the folder that becomes the entry's, in the place of one that the workspace names; the index is left as it is, and no control
+        is entered: ``genoboard leaderboard --rebuild`` gathers what lies in a workspace's ``submissions``.
     talk : `Run`'s ``stream``, ``progress``, ``tell`` and ``in_process``.
 
     Returns
@@ -68,9 +77,14 @@ def evaluate(
     # a split too small to be dealt anew says so before anything is fitted
     inners = [competition.within_train(fold=f) for f in range(len(competition.folds))] if oof else []
     name = name or run.model.name
-    if not run.in_process:
+    if out is not None:
+        _require_free(competition, out, run, name, reuse)
+    if reuse and (found := recorded(competition, run, name, oof, out)) is not None:
+        run.tell(f"{name}, seed {seed}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again.")
+        return found
+    if not run.in_process and out is None:
         enter_controls(competition, run, without=name if run.is_control(competition, name) else "")
-    return _run(competition, run, name, message, record=not run.in_process, inners=inners, team=team)
+    return _run(competition, run, name, message, record=not run.in_process, inners=inners, team=team, out=out)
 
 
 def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None, team: str = "") -> Entry:
@@ -105,7 +119,7 @@ def cross_validate(
     competition = task if isinstance(task, Competition) else Competition.open(task, split, data, workspace)
     run = prepare(competition, model, parameters, seed, limits, **talk)
     inner = competition.within_train(folds)
-    with SubmissionFolder(inner, f"{run.model.name}-dev") as folder:
+    with SubmissionFolder(inner, f"{run.model.name}-dev", enters=False) as folder:
         outcomes = run_folds(inner, run, folder.path)
         try:
             prediction = union(inner, outcomes)
@@ -140,6 +154,58 @@ def load(task: str, *, split: str | None = None, data: str | None = None, worksp
     return rows.view(Competition.open(task, split, data, workspace))
 
 
+def recorded(competition: Competition, run: Run, name: str, oof: bool = False, out: Path | None = None) -> Entry | None:
+    """Return the latest entry of a run that was the same, whose record is whole; None where there is none. With `out` only that one counts."""
+    same = identity(competition, run, code(competition, run))
+    place = competition.workspace
+    if out is None:
+        entries = [(e, place.folder(e.id, competition.task.name)) for e in Store(place.database).entries(competition.board, name=name)]
+    else:
+        entries = [(e, out) for e in (_entry_in(out),) if e is not None]
+    for entry, folder in reversed(entries):
+        if (
+            same
+            and entry.identity == same
+            and entry.name == name
+            and entry.verdict == "ok"
+            and not entry.removed
+            and _whole(folder, entry, oof)
+        ):
+            return entry
+    return None
+
+
+def _whole(folder: Path, entry: Entry, oof: bool) -> bool:
+    try:
+        sources = json.loads((folder / RECORD).read_text(encoding="utf-8"))["sources"]
+        with (folder / PREDICTIONS).open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == entry.submission_sha256
+    except (OSError, ValueError, KeyError):
+        return False
+    return same and unchanged(sources) and (not oof or (folder / OUT_OF_FOLD).exists())
+
+
+def _entry_in(folder: Path) -> Entry | None:
+    try:
+        return Entry.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8"))["entry"])
+    except (OSError, ValueError, KeyError, LeaderboardError):
+        return None
+
+
+def _require_free(competition: Competition, out: Path, run: Run, name: str, reuse: bool) -> None:
+    """Raise `UsageError` where an entry must not be written to `out`."""
+    if competition.hosting is not None:
+        raise UsageError("This competition is hosted: looks are counted in its index, and --out writes beside that. Leave --out out.")
+    if slug(out.name) != out.name:
+        raise UsageError(f"--out {out}: a folder of this name cannot be an entry's. Call it {slug(out.name)}, for example.")
+    if not out.exists() or not reuse:
+        return
+    there = _entry_in(out)
+    if there is None or (there.verdict == "ok" and recorded(competition, run, name, out=out) is None):
+        what = "no entry" if there is None else f"another entry, {there.name} with seed {there.seed}"
+        raise UsageError(f"{out} is there and holds {what}. Choose another folder, or replace it: --force.")
+
+
 def enter_controls(competition: Competition, like: Run, without: str = "") -> None:
     """Record the task's controls that this board does not hold yet."""
     primary = competition.metrics[0]
@@ -157,10 +223,18 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
 
 
 def _run(
-    competition: Competition, run: Run, name: str, message: str, record: bool = True, inners: Sequence[Competition] = (), team: str = ""
+    competition: Competition,
+    run: Run,
+    name: str,
+    message: str,
+    record: bool = True,
+    inners: Sequence[Competition] = (),
+    team: str = "",
+    out: Path | None = None,
 ) -> Entry:
     """Fit and predict every fold, then pass what came of it through the submission file."""
-    with SubmissionFolder(competition, name, keep=record) as folder:
+    written = code(competition, run)
+    with SubmissionFolder(competition, name, keep=record, out=out) as folder:
         entry = replace(
             folder.entry(name, "run"),
             model=run.model.name,
@@ -168,7 +242,8 @@ def _run(
             seed=run.seed,
             threads=run.limits.threads,
             control=run.is_control(competition, name),
-            code=code(competition, run),
+            code=written,
+            identity=identity(competition, run, written),
             message=message,
         )
         entry = look.placed(competition, entry, team)
@@ -199,6 +274,7 @@ def _run(
             "limits": asdict(run.limits),
             "estimator": repr(run.estimator) if run.estimator is not None else run.model.target,
             "versions": outcomes[-1].versions if outcomes else {},
+            "sources": {path: digest for o in outcomes for path, digest in o.sources.items()},
             "folds": [{"fit": o.seconds_fit, "predict": o.seconds_predict, "peak_memory": o.peak_memory} for o in outcomes],
         }
         if inners and entry.verdict == "ok":

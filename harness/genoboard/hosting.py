@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genoboard_leaderboard.certainty import assessed
 from genoboard_leaderboard.entry import Board, Entry
 from genoboard_leaderboard.ranking import Direction, Standing, standings
 from genoboard_leaderboard.store import Store
@@ -166,6 +165,8 @@ class Hosting:
 
         def takes(e: Entry) -> bool:
             return e.verdict == "ok" and e.phase == PUBLIC and (e.control or e.id in chosen)
+
+        from genoboard_leaderboard.certainty import assessed  # here, as numpy
 
         ranked = standings(filter(takes, told), metric, direction)
         by_id = {e.id: e for e in told}

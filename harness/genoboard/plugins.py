@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -32,6 +30,23 @@ Card = TypeVar("Card", Task, ModelSpec, Metric)
 Found = TypeVar("Found")
 
 
+class Distributions(Mapping[str, tuple[str, str]]):
+    """Plugin name -> (distribution, version); read when it is asked for, since that takes longer than to load the plugin."""
+
+    def __init__(self, found: Mapping[str, metadata.Distribution]) -> None:
+        self._found = found
+
+    def __getitem__(self, plugin: str) -> tuple[str, str]:
+        found = self._found[plugin]
+        return found.name, found.version
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 @dataclass(frozen=True)
 class Plugins:
     """What is registered: cards by name, the plugin that owns each, and what could not be loaded.
@@ -54,11 +69,11 @@ class Plugins:
 
     def task(self, name: str) -> Task:
         """Return the task called `name`."""
-        return _find("task", name, self.tasks, self._why_not(name))
+        return _find("task", name, self.tasks, self._why_not)
 
     def metric(self, name: str) -> Metric:
         """Return the registered metric called `name`; ``f1_macro`` is ``f1-macro``."""
-        return self.metrics.get(name.replace("_", "-")) or _find("metric", name, self.metrics, self._why_not(name))
+        return self.metrics.get(name.replace("_", "-")) or _find("metric", name, self.metrics, self._why_not)
 
     def metrics_of(self, task: Task) -> tuple[Metric, ...]:
         """Return the task's metrics as cards, the primary one first."""
@@ -99,6 +114,8 @@ class Plugins:
         self._tell_all("entry_recorded", entry=entry)
 
     def _tell_all(self, hook: str, **given: Any) -> None:
+        import logging  # here, because a list is told in less time than such imports take
+
         for impl in getattr(self.manager.hook, hook).get_hookimpls():
             try:
                 impl.function(*(given[a] for a in impl.argnames))
@@ -125,7 +142,7 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
     manager = pluggy.PluginManager("genoboard")
     manager.add_hookspecs(hookspecs)
     manager.register(builtin, name="genoboard")
-    distributions: dict[str, tuple[str, str]] = {}
+    distributions: dict[str, metadata.Distribution] = {}
     broken: dict[str, str] = {}
     points = sorted(metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value))
     for one, other in pairwise(points):
@@ -138,7 +155,7 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
             broken[point.name] = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
             continue
         if point.dist is not None:
-            distributions[point.name] = (point.dist.name, point.dist.version)
+            distributions[point.name] = point.dist
     for plugin in extra:
         _register(manager, plugin, getattr(plugin, "name", None) or type(plugin).__name__)
     owners: dict[str, str] = {}
@@ -146,7 +163,7 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
     models = _gather(manager, "register_models", "model", partial(_card, ModelSpec), owners, broken)
     metrics = _gather(manager, "register_metrics", "metric", partial(_card, Metric), owners, broken)
     exporters = _gather(manager, "register_exporters", "format", _exporter, owners, broken)
-    return Plugins(tasks, models, metrics, exporters, owners, distributions, dict(sorted(broken.items())), manager)
+    return Plugins(tasks, models, metrics, exporters, owners, Distributions(distributions), dict(sorted(broken.items())), manager)
 
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
@@ -211,9 +228,9 @@ def _exporter(given: object) -> tuple[str, Exporter]:
     raise TypeError(f"{given!r} is not a pair of a format's name and a function")
 
 
-def _find(kind: str, name: str, known: Mapping[str, Card], hint: str = "") -> Card:
+def _find(kind: str, name: str, known: Mapping[str, Card], why_not: Callable[[str], str]) -> Card:
     if name not in known:
-        raise UnknownName(kind, name, known, hint)
+        raise UnknownName(kind, name, known, why_not(name))
     return known[name]
 
 
@@ -238,6 +255,8 @@ def _dotted(text: str) -> str:
 
 def _uninstalled(name: str, *folders: Path) -> str:
     """Say how to install a plugin that brings `name` and lies in one of `folders` uninstalled, or is an extra of genoboard."""
+    import tomllib
+
     for project in (p for f in folders for p in sorted(f.glob("*/pyproject.toml"))):
         try:
             points = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("entry-points", {}).get(GROUP, {})

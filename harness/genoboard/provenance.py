@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
 import os
+import platform
+import site
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -15,6 +19,8 @@ from pathlib import Path
 from genoboard_leaderboard.entry import Code
 
 from .model import ModelSpec
+
+INSTALLED = (".dist-info", ".egg-info", ".egg-link")
 
 
 def code_of(model: ModelSpec, plugin: str = "", distribution: tuple[str, str] | None = None) -> Code:
@@ -43,6 +49,45 @@ def code_of(model: ModelSpec, plugin: str = "", distribution: tuple[str, str] | 
         return Code(plugin or name, version, _hash(source), "released")
     commit, dirty = _git(source)
     return Code(plugin or name, version, _hash(source), "dirty" if dirty else "editable", commit)
+
+
+def installed() -> str:
+    """Return a hash of this Python and of every distribution that it finds, each with its version."""
+    found = {
+        entry.name
+        for place in dict.fromkeys(sys.path)
+        if os.path.isdir(place)
+        for entry in os.scandir(place)
+        if entry.name.endswith(INSTALLED)
+    }
+    return hashlib.sha256("\n".join([sys.version, platform.machine(), *sorted(found)]).encode()).hexdigest()[:16]
+
+
+def sources() -> dict[str, str]:
+    """Return path -> hash for the file of every module that this process has imported from elsewhere than where packages are installed."""
+    homes = [*map(os.path.realpath, (*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.__file__)))]
+    files = {getattr(module, "__file__", None) for module in tuple(sys.modules.values())}
+    found = {}
+    for file in sorted(f for f in files if isinstance(f, str) and os.path.isabs(f)):
+        if not any(os.path.realpath(file).startswith(home + os.sep) for home in homes):
+            # a module may say that it comes from a file which there is not
+            with contextlib.suppress(OSError):
+                found[file] = _hash(Path(file))
+    return found
+
+
+def unchanged(recorded: Mapping[str, str]) -> bool:
+    """Tell whether the files that `sources` told of are what they were."""
+    try:
+        return all(_hash(Path(file)) == digest for file, digest in recorded.items())
+    except OSError:
+        return False
+
+
+def of_files(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of every file beneath these paths: what tells two states of large files apart quickly."""
+    files = sorted(f for path in paths for f in ([path] if path.is_file() else path.rglob("*")) if f.is_file())
+    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
 
 
 def _source(top: str) -> Path | None:

@@ -6,12 +6,12 @@ import json
 import os
 import platform
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -20,30 +20,44 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Entry, Origin
 from genoboard_leaderboard.store import Store
 
-from . import workspace
+from . import lease, workspace
 from .competition import Competition
+from .entering import entering
 from .sandbox import Outcome
 from .version import __version__
 
 
 class SubmissionFolder:
-    """A submission folder in the making: hidden until it is whole, gone if it never gets there."""
+    """A submission folder in the making: hidden until it is whole, gone if it never gets there.
 
-    def __init__(self, competition: Competition, name: str, keep: bool = True) -> None:
-        self.competition, self.now = competition, datetime.now(UTC)
-        self.id = competition.workspace.new_id(name, self.now)
-        self.final = competition.workspace.folder(self.id, competition.task.name)
-        if keep:
-            self.path = self.final.with_name(f".{self.id}")
-            self.path.mkdir(parents=True)
+    Parameters
+    ----------
+    keep : it is to stay, beside the others; else it lies among temporary files.
+    enters : an entry comes of it.
+    out : where it is to stay instead, for the index to be made from it later.
+    """
+
+    def __init__(self, competition: Competition, name: str, keep: bool = True, enters: bool = True, out: Path | None = None) -> None:
+        self.competition, self.now, self.indexed = competition, datetime.now(UTC), out is None
+        self.id = competition.workspace.new_id(name, self.now) if out is None else out.name
+        self.final = competition.workspace.folder(self.id, competition.task.name) if out is None else out
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            self._folder = lease.temporary(out.parent, f".{out.name}-")
+        elif keep and enters:
+            self._folder = entering(competition.workspace, self.id, competition.task.name)
+        elif keep:
+            self.final.parent.mkdir(parents=True, exist_ok=True)
+            self._folder = lease.temporary(self.final.parent, ".dev-")
         else:
-            self.path = Path(tempfile.mkdtemp(prefix="genoboard-run-"))
+            self._folder = lease.temporary(Path(tempfile.gettempdir()), "genoboard-run-")
 
     def __enter__(self) -> Self:
+        self.path = self._folder.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self._folder.__exit__(kind, error, where)
 
     def entry(self, name: str, origin: Origin) -> Entry:
         """Return an entry with what is known before anything ran."""
@@ -59,10 +73,13 @@ class SubmissionFolder:
 
     def stay(self) -> None:
         """Give the folder its name."""
+        if not self.indexed and self.final.exists():
+            with lease.temporary(self.final.parent, f".{self.final.name}-") as earlier:
+                os.replace(self.final, earlier / self.final.name)
         os.replace(self.path, self.final)
 
     def keep(self, entry: Entry, replicates: Mapping[str, NDArray[np.float64]], details: Mapping[str, Any]) -> Entry:
-        """Write the record, give the folder its name, then tell the index and the plugins."""
+        """Write the record, give the folder its name, then tell the index and the plugins, unless it lies elsewhere."""
         record = {
             "entry": entry.to_dict(),
             "command": shlex.join(sys.argv),
@@ -77,6 +94,7 @@ class SubmissionFolder:
         (self.path / workspace.LOG).touch()
         (self.path / workspace.CURVES).touch()
         self.stay()
-        Store(self.competition.workspace.database).record(entry, replicates)
-        self.competition.plugins.announce(entry.to_dict())
+        if self.indexed:
+            Store(self.competition.workspace.database).record(entry, replicates)
+            self.competition.plugins.announce(entry.to_dict())
         return entry

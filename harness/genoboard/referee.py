@@ -14,6 +14,7 @@ from genoboard_leaderboard.store import Store
 from . import catalog, seal
 from .errors import UsageError
 from .hosting import PUBLIC, SELECTED, Hosting, day, of
+from .lock import locked
 from .task import Task
 from .workspace import Workspace
 
@@ -51,6 +52,11 @@ def named(place: Workspace, card: Task, split: str | None, data: str | None) -> 
 
 def reveal(place: Workspace, hosted: Hosting) -> Hosting:
     """Open every seal, and record it; from now on the private part is what scores come from."""
+    with locked(place.hosting_lock):
+        return _revealed(place, of(place, hosted.board) or hosted)
+
+
+def _revealed(place: Workspace, hosted: Hosting) -> Hosting:
     if hosted.revealed:
         raise UsageError(f"{hosted.title} was revealed on {day(hosted.revealed)}. Its ranking: genoboard leaderboard {hosted.title}")
     sealed = [e for e in Store(place.database).entries(hosted.board) if e.phase == PUBLIC and e.verdict == "ok"]
@@ -62,6 +68,12 @@ def reveal(place: Workspace, hosted: Hosting) -> Hosting:
 
 def select(place: Workspace, hosted: Hosting, names: Sequence[str], team: str) -> Hosting:
     """Choose a team's entries for the private ranking, by id or name, in the place of what it chose before."""
+    # read again within the lock: another team may have chosen meanwhile
+    with locked(place.hosting_lock):
+        return _selected(place, of(place, hosted.board) or hosted, names, team)
+
+
+def _selected(place: Workspace, hosted: Hosting, names: Sequence[str], team: str) -> Hosting:
     if hosted.revealed:
         raise UsageError(f"{hosted.title} was revealed on {day(hosted.revealed)}, and nothing is selected after that.")
     if len(names) > SELECTED:

@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 
 from genoboard_leaderboard import report
-from genoboard_leaderboard.certainty import FEW
 from genoboard_leaderboard.entry import Score
-from genoboard_leaderboard.ranking import Standing
+from genoboard_leaderboard.ranking import FEW, Standing
 from genoboard_leaderboard.report import Panel, Report, ScoreLine
 from genoboard_leaderboard.store import Store
 

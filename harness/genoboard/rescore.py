@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from genoboard_leaderboard.entry import Board, Entry, Score
 from genoboard_leaderboard.store import Store
 
 from . import scoring, seal, submission
+from .amendment import amend, amending, settle
 from .competition import Competition
 from .custody import REBUILD, Unsound, What, recorded, require_record, require_replicates, require_submission, same
 from .errors import DataError, GenoboardError, UndefinedScore
@@ -25,7 +26,7 @@ from .hosting import PUBLIC
 from .metrics import Metric
 from .plugins import Plugins, load_plugins
 from .task import Tell
-from .workspace import PREDICTIONS, RECORD, REPLICATES, Workspace, write_text
+from .workspace import PREDICTIONS, RECORD, Workspace
 
 WORDS: Mapping[What, str] = {
     "ok": "ok",
@@ -113,9 +114,16 @@ def verify(
     """Recompute every entry from its stored submission, and say of each whether it is as recorded, bit for bit."""
     place = Workspace.here(workspace)
     store, boards = Store(place.database), _Boards(place, plugins or load_plugins(), tell)
+    settle(place)
     entries = _entries(store, boards, task)
     for entry in entries:
-        yield _verified(place, store, boards, entry)
+        found = _verified(place, store, boards, entry)
+        if found.what not in SOUND:
+            # perhaps it was changed after it was listed, or is being changed now
+            with suppress(OSError, DataError), amending(place):
+                now = next((e for e in store.find(entry.id) if e.id == entry.id), entry)
+                found = _verified(place, store, boards, now)
+        yield found
     yield from _not_indexed(place, store, {e.id for e in entries}, task)
 
 
@@ -129,32 +137,50 @@ def renew(
     place = Workspace.here(workspace)
     store, boards = Store(place.database), _Boards(place, plugins or load_plugins(), tell)
     judged = 0
-    for entry in _entries(store, boards, task):
-        if entry.verdict != "ok" or entry.removed:
-            continue
+    for listed in _entries(store, boards, task):
         try:
-            if not _outdated(boards.metrics(entry), entry):
+            if listed.verdict != "ok" or listed.removed or not _outdated(boards.metrics(listed), listed):
                 continue
-            if entry.phase:
+            if listed.phase:
                 judged += 1
                 continue
-            require_record(place, entry)
-            require_submission(place, entry)
-            competition = boards.of(entry)
-            prediction = _prediction(place, competition, entry)
-            scores, replicates = scoring.score(competition.metrics, competition.solution, prediction)
         except GenoboardError as error:
-            what = error.what if isinstance(error, Unsound) else "cannot be verified"
-            yield Finding(entry, what, f"{str(error).rstrip('.')}. It was left as it is")
+            yield _left(listed, error)
             continue
-        by = competition.split.bootstrap_group or "row"
-        new = replace(entry, scores=scores, scorer=scoring.VERSION, cluster=by, clusters=competition.solution.clusters)
-        _keep(place, entry, new, replicates)
-        store.replace(new, replicates)
-        unchanged = f"every score came out as it was (scorer {entry.scorer}, now {scoring.VERSION})"
-        yield Finding(new, "changed", changes=_differences(entry, scores) or (unchanged,))
+        # not only while it is written: what another process makes of the entry meanwhile would be lost
+        with amending(place):
+            found = _renewed(place, store, boards, listed.id)
+        if found is not None:
+            yield found
     if judged:
         tell(f"{_entries_told(judged)} of hosted competitions kept the scores that they were judged by.")
+
+
+def _renewed(place: Workspace, store: Store, boards: _Boards, id: str) -> Finding | None:
+    """Score an entry anew; None where another process did, or removed it."""
+    entry = next((e for e in store.find(id) if e.id == id), None)
+    if entry is None or entry.removed:
+        return None
+    try:
+        if not _outdated(boards.metrics(entry), entry):
+            return None
+        require_record(place, entry)
+        require_submission(place, entry)
+        competition = boards.of(entry)
+        prediction = _prediction(place, competition, entry)
+        scores, replicates = scoring.score(competition.metrics, competition.solution, prediction)
+    except GenoboardError as error:
+        return _left(entry, error)
+    by = competition.split.bootstrap_group or "row"
+    new = replace(entry, scores=scores, scorer=scoring.VERSION, cluster=by, clusters=competition.solution.clusters)
+    amend(place, new, RECORD, _record(place, entry, new), replicates)
+    unchanged = f"every score came out as it was (scorer {entry.scorer}, now {scoring.VERSION})"
+    return Finding(new, "changed", changes=_differences(entry, scores) or (unchanged,))
+
+
+def _left(entry: Entry, error: GenoboardError) -> Finding:
+    what = error.what if isinstance(error, Unsound) else "cannot be verified"
+    return Finding(entry, what, f"{str(error).rstrip('.')}. It was left as it is")
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -290,14 +316,8 @@ def _told(score: Score) -> str:
     return f"{score.value!r}" + (f" [{score.low!r}, {score.high!r}]" if score.low is not None else "")
 
 
-def _keep(place: Workspace, old: Entry, new: Entry, replicates: Vectors) -> None:
-    """Write the new scores into the record, the old ones beside them."""
-    folder = place.folder(new.id, new.board.task)
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+def _record(place: Workspace, old: Entry, new: Entry) -> str:
+    """Return the record of an entry with the new scores, the old ones beside them."""
+    record = json.loads((place.folder(new.id, new.board.task) / RECORD).read_text(encoding="utf-8"))
     before = {"scorer": old.scorer, "scores": old.to_dict()["scores"], "replaced": datetime.now(UTC).isoformat()}
-    record |= {"entry": new.to_dict(), "earlier": [*record.get("earlier", []), before]}
-    fresh = folder / f".{REPLICATES}"
-    with fresh.open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **replicates)
-    os.replace(fresh, folder / REPLICATES)
-    write_text(folder / RECORD, json.dumps(record, indent=1))
+    return json.dumps(record | {"entry": new.to_dict(), "earlier": [*record.get("earlier", []), before]}, indent=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -17,12 +18,12 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Code
 from genoboard_leaderboard.ranking import FULL
 
-from . import sandbox, workspace
+from . import sandbox, scoring, surroundings, workspace
 from .competition import Competition
 from .errors import ModelFailed, UnknownName, UsageError
 from .isolation import Limits
 from .model import ModelSpec, parse_setting
-from .provenance import code_of
+from .provenance import code_of, installed, of_files
 from .sandbox import Job, Outcome
 from .splits import Fold
 from .supervision import Stream
@@ -180,6 +181,26 @@ def code(competition: Competition, run: Run) -> Code:
     registered = competition.plugins.models.get(run.model.name) == run.model
     owner = competition.plugins.owners[f"model {run.model.name}"] if registered else ""
     return code_of(run.model, owner, competition.plugins.distributions.get(owner))
+
+
+def identity(competition: Competition, run: Run, written: Code) -> str:
+    """Return a hash of all that the run's predictions depend on, as far as that is known before it; empty for an estimator object."""
+    if run.estimator is not None or run.in_process or not written.source:
+        return ""
+    _, named = surroundings.located(run.parameters, withheld(competition))
+    told = {
+        "board": competition.board.key,
+        "model": [run.model.target, run.model.kinds, run.model.inputs],
+        "code": [written.plugin, written.version, written.source],
+        "parameters": run.plain_parameters,
+        "files": of_files(named),
+        "seed": run.seed,
+        "threads": run.limits.threads,
+        "network": run.limits.network,
+        "installed": installed(),
+        "scorer": scoring.VERSION,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def settings_for(competition: Competition, models: Sequence[str], settings: Sequence[str]) -> dict[str, dict[str, Any]]:

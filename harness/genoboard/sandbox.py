@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Verdict
 
-from . import answers, surroundings, table, worker
+from . import answers, lease, surroundings, table, worker
 from .isolation import Limits
 from .model import ModelSpec
 from .supervision import Ending, Stream, supervise
@@ -68,7 +68,7 @@ class Outcome:
     """What came of a job: `predictions` only where `verdict` is ``ok`` (one row per test row, by id).
 
     `seconds_fit` of any other verdict is the time until the job's end. `lacks` is what the model was not kept from, None
-    where none of its code ran.
+    where none of its code ran. `sources` are the files that it imported from source folders, with their hashes.
     """
 
     verdict: Verdict
@@ -82,16 +82,16 @@ class Outcome:
     versions: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     lacks: tuple[str, ...] | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_process: bool = False) -> Outcome:
     """Run `job`; append what the child prints to `log` and what it logs to `curves`, and tell `stream` as it comes."""
-    folder = Path(tempfile.mkdtemp(prefix="genoboard-job-"))
+    with lease.temporary(Path(tempfile.gettempdir()), "genoboard-job-") as folder:
 
-    def hand_over() -> None:
-        table.write(job.X_test, folder / "in" / "test")
+        def hand_over() -> None:
+            table.write(job.X_test, folder / "in" / "test")
 
-    try:
         environment = _lay_out(job, folder)
         if in_process:
             told = json.loads((folder / "in" / "job.json").read_text(encoding="utf-8"))
@@ -105,8 +105,6 @@ def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_proc
         if job.y is None and outcome.verdict == "ok":
             _keep(folder / "run", model_cache(_package(job.model)))
         return outcome
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep(folder: Path, cache: Path) -> None:
@@ -116,9 +114,8 @@ def _keep(folder: Path, cache: Path) -> None:
         if path.is_symlink() or not path.is_file() or final.exists():
             continue
         final.parent.mkdir(parents=True, exist_ok=True)
-        part = final.with_name(f".{final.name}.{os.getpid()}.part")
-        shutil.copyfile(path, part, follow_symlinks=False)
-        os.replace(part, final)
+        with lease.part(final) as part:
+            shutil.copyfile(path, part, follow_symlinks=False)
 
 
 def _package(model: ModelSpec) -> str:
@@ -233,6 +230,7 @@ def _read_outcome(folder: Path, job: Job, ending: Ending, log: Path) -> Outcome:
         said.versions,
         tables,
         ending.lacks,
+        said.sources,
     )
 
 

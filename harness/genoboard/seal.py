@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,6 +45,8 @@ class Seal:
 
 def write(folder: Path, seal: Seal, private: Vectors, public: Vectors) -> None:
     """Write a seal and the replicates of both parts, by metric; compressed, so that nobody reads them in passing."""
+    import gzip  # here, because a board is shown in less time than these take
+
     import numpy as np
 
     with gzip.open(folder / SEALED, "wt", encoding="utf-8") as out:
@@ -56,6 +57,8 @@ def write(folder: Path, seal: Seal, private: Vectors, public: Vectors) -> None:
 
 def read(folder: Path) -> Seal:
     """Return the seal in a submission folder; raise `DataError` where it is not whole."""
+    import gzip
+
     try:
         with gzip.open(folder / SEALED, "rt", encoding="utf-8") as text:
             return Seal.from_dict(json.load(text))

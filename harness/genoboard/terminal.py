@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from genoboard_leaderboard.entry import Entry
 
     from .competition import Competition
@@ -35,23 +39,75 @@ def tell(line: str) -> None:
 
 
 class Clock:
-    """The bar of a run's folds, on a terminal; it goes on counting seconds while a model is fitted."""
+    """The bar of a run's folds, on a terminal; it goes on counting seconds while models are fitted.
 
-    def __init__(self) -> None:
-        self.bar: Any = None
+    Parameters
+    ----------
+    total : folds of all the models that run under one bar; None gives each model a bar of its own.
+    """
+
+    def __init__(self, total: int | None = None) -> None:
+        self.total, self.bar, self.running = total, None, {}  # type: int | None, Any, dict[str, int]
+        self._alone = threading.Lock()
+
+    def __enter__(self) -> Self:
+        if self.total is not None:
+            self.bar = self._new(total=self.total, desc="", unit="fold")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.total is not None:
+            self.bar.close()
+
+    def _new(self, *things: Any, **how: Any) -> Any:
+        from tqdm import tqdm
+
+        return tqdm(*things, disable=not sys.stderr.isatty(), leave=False, **how)
 
     def folds(self, folds: Sequence[Fold], label: str) -> Iterable[Fold]:
         """Count the folds of one model."""
-        from tqdm import tqdm
+        if self.total is None:
+            self.bar = self._new(folds, desc=label, unit="fold")
+            yield from self.bar
+            return
+        done = 0
+        self._now(label, 1)
+        try:
+            for done, fold in enumerate(folds, start=1):  # noqa: B007 (what was done is counted after the loop)
+                yield fold
+                self._count(1)
+        finally:
+            # a model that failed in its first fold is done with the others as well
+            self._count(len(folds) - done if done < len(folds) else 0)
+            self._now(label, -1)
 
-        self.bar = tqdm(folds, desc=label, unit="fold", disable=not sys.stderr.isatty(), leave=False)
-        bar: Iterable[Fold] = self.bar
-        return bar
+    def _count(self, folds: int) -> None:
+        with self._alone:
+            self.bar.update(folds)
+
+    def _now(self, label: str, more: int) -> None:
+        with self._alone:
+            self.running[label] = self.running.get(label, 0) + more
+            self.bar.set_description(", ".join(f"{n} x{k}" if k > 1 else n for n, k in self.running.items() if k) or "done", refresh=False)
 
     def tick(self, _said: str) -> None:
         """Show the time that has passed; what the model says goes to its log alone."""
         if self.bar is not None and not self.bar.disable:
-            self.bar.refresh()
+            with self._alone:
+                self.bar.refresh()
+
+    def tell(self, line: str) -> None:
+        """Print a line that is no answer, above the bar."""
+        with self.aside():
+            tell(line)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something else is printed."""
+        with self._alone:
+            if self.bar is not None and not self.bar.disable:
+                self.bar.clear()
+            yield
 
 
 def counted(things: Iterable[Any], label: str, unit: str) -> Iterable[Any]:
@@ -68,12 +124,12 @@ def say_where(competition: Competition, quiet: bool) -> None:
         print(f"{competition.task.name} / {competition.data.name} / split {competition.split.name}: {competition.split.asks}")
 
 
-def show_entry(competition: Competition, entry: Entry, recorded: bool, quiet: bool) -> None:
-    """Print what came of an entry, and where it lies."""
-    where = competition.workspace.folder(entry.id, competition.task.name)
+def show_entry(where: Path | None, entry: Entry, quiet: bool, seed: bool = False) -> None:
+    """Print what came of an entry, which one of several it is by its `seed` and split, and `where` it lies; None: it is not recorded."""
+    name = f"{entry.name} [{entry.board.split}, seed {entry.seed}]" if seed else entry.name
     if entry.verdict != "ok":
-        print(f"{entry.name}: {entry.verdict}: {entry.reason}", file=sys.stderr)
-        if recorded:
+        print(f"{name}: {entry.verdict}: {entry.reason}", file=sys.stderr)
+        if where is not None:
             print(f"  its log: {where / 'log.txt'}", file=sys.stderr)
         return
     if quiet:
@@ -83,10 +139,10 @@ def show_entry(competition: Competition, entry: Entry, recorded: bool, quiet: bo
     # in a hosted competition
     part = {"": "", "public": "public ", "post-reveal": "post-reveal, private "}[entry.phase]
     look = f"  (look {entry.look} of team {entry.team})" if entry.look is not None else ""
-    print(f"{entry.name}  {entry.held}" if entry.held else f"{entry.name}  {part}{told}{look}")
+    print(f"{name}  {entry.held}" if entry.held else f"{name}  {part}{told}{look}")
     for note in entry.notes:
         print(f"  note: {note}")
-    print(f"  {where}" if recorded else "  not recorded (--in-process)")
+    print(f"  {where}" if where is not None else "  not recorded (--in-process)")
 
 
 def show_dev(model: str, found: Any, quiet: bool) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.store import Store
 
+from .amendment import amend, amending
 from .errors import DataError, UnknownName, UsageError
-from .workspace import REMOVED, Workspace, write_text
+from .workspace import REMOVED, Workspace
 
 
 def remove(workspace: str | Path | None, id: str, reason: str, task: str | None = None) -> Entry:
@@ -19,11 +20,18 @@ def remove(workspace: str | Path | None, id: str, reason: str, task: str | None 
 
     Raise `UnknownName` or `UsageError` where `id` is not one entry's, or the reason is empty.
     """
-    place = Workspace.here(workspace)
-    store = Store(place.database)
-    found = store.find(id, task)
     if not reason.strip():
         raise UsageError("Say why it is removed: --reason TEXT. The board shows the reason in its place.")
+    place = Workspace.here(workspace)
+    if not place.database.exists():
+        raise UnknownName("entry", id, (), "There is none in this workspace yet.")
+    with amending(place):
+        return _removed(place, id, reason.strip(), task)
+
+
+def _removed(place: Workspace, id: str, reason: str, task: str | None) -> Entry:
+    store = Store(place.database)
+    found = store.find(id, task)
     if not found:
         raise UnknownName("entry", id, {e.id for e in store.entries(task=task)}, "genoboard leaderboard TASK --format json shows the ids.")
     if len(found) > 1:
@@ -36,10 +44,7 @@ def remove(workspace: str | Path | None, id: str, reason: str, task: str | None 
         raise DataError(
             f"{folder} is not there, so that no tombstone can stand in it. genoboard leaderboard --rebuild leaves the entry out."
         )
-    stone = {"reason": reason.strip(), "removed": datetime.now(UTC).isoformat()}
-    write_text(folder / REMOVED, json.dumps(stone, indent=1) + "\n")
-    gone = replace(entry, removed=reason.strip())
-    names = [s.metric for s in entry.scores]
-    held = {m: v for m in names if (v := store.replicates(entry.id, m)) is not None}
-    store.replace(gone, held)
+    stone = {"reason": reason, "removed": datetime.now(UTC).isoformat()}
+    gone = replace(entry, removed=reason)
+    amend(place, gone, REMOVED, json.dumps(stone, indent=1) + "\n")
     return gone

@@ -93,7 +93,7 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     # the harness knows the rows' names
     predictions.to_parquet(out / "predictions.parquet", index=False)
     save_artifacts(model, out / "artifacts")
-    told_too = {"labels_only": labels_only, "notes": [note] if note else [], "versions": versions()}
+    told_too = {"labels_only": labels_only, "notes": [note] if note else [], "versions": versions(), "sources": sources_of(job)}
     answer(out, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, **told_too)
 
 
@@ -252,6 +252,13 @@ def versions() -> dict[str, str]:
     """Return name -> version of every package that this process has imported."""
     found = {n: vars(m).get("__version__") for n, m in tuple(sys.modules.items()) if "." not in n and hasattr(m, "__dict__")}
     return {n: v for n, v in sorted(found.items()) if isinstance(v, str)}
+
+
+def sources_of(job: Path) -> dict[str, str]:
+    """Return path -> hash for what was imported from source folders; the job folder's own copies are told by the entry's code."""
+    from .provenance import sources
+
+    return {path: digest for path, digest in sources().items() if job not in Path(path).parents}
 
 
 def answer(out: Path, verdict: str, reason: str, **more: Any) -> None:

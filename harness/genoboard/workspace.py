@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from . import lease
 from .errors import DataError, GenoboardError
 
 PREDICTIONS = "predictions.csv"
@@ -60,6 +62,15 @@ class Workspace:
     @property
     def _amendments(self) -> Path:
         return self.root / "leaderboard" / "amendments"
+
+    @property
+    def entering(self) -> Path:
+        """Where it is noted which entries are being made."""
+        return self.root / "leaderboard" / "entering"
+
+    def under_way(self) -> list[Path]:
+        """What is noted of entries that are being made."""
+        return sorted(self.entering.iterdir()) if self.entering.is_dir() else []
 
     @property
     def _choices(self) -> Path:
@@ -179,19 +190,14 @@ def slug(name: str) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: a reader never sees half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with lease.part(path) as part:
+        part.write_text(text, encoding="utf-8")
+        part.chmod(0o666 & ~umask())
 
 
+@functools.cache
 def umask() -> int:
-    """Return which permissions this process withholds from new files; asking for it means setting it for a moment."""
+    """Return which permissions this process withholds from new files; asking for it means setting it for a moment, so it is done once."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -89,6 +89,7 @@ class Entry:
     team, look : on a hosted board, whose entry it is, and the how manieth of that team; controls have neither.
     held : why a hosted board does not show its scores, which are in no field then.
     isolation : ``full``, or in a few words each what its models were not kept from; empty where nothing was run.
+    identity : a hash of all that a run's predictions depend on, its environment included; empty where that cannot be told.
     phase : ``public`` on a hosted board, scored on its public part; ``post-reveal`` where the reveal came first; else empty.
     """
 
@@ -121,6 +122,7 @@ class Entry:
     held: str = ""
     phase: str = ""
     isolation: str = ""
+    identity: str = ""
 
     @property
     def standing(self) -> str:

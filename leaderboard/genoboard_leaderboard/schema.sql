@@ -6,7 +6,9 @@ CREATE TABLE IF NOT EXISTS board (
     data TEXT NOT NULL,
     data_fingerprint TEXT NOT NULL,
     split TEXT NOT NULL,
-    split_fingerprint TEXT NOT NULL
+    split_fingerprint TEXT NOT NULL,
+    entries INTEGER NOT NULL, -- how many, which would take long to count
+    revision TEXT NOT NULL -- another one after every change to its entries, and never one that was there before
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS board_by_task ON board (task);
@@ -19,13 +21,15 @@ CREATE TABLE IF NOT EXISTS entry (
     name TEXT NOT NULL,
     created TEXT NOT NULL,
     removed INTEGER NOT NULL,
+    team TEXT NOT NULL,
     document TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS entry_by_time ON entry (board, created, id);
-CREATE INDEX IF NOT EXISTS entry_by_standing ON entry (board, standing);
+CREATE INDEX IF NOT EXISTS entry_by_standing ON entry (board, standing, created, id);
 CREATE INDEX IF NOT EXISTS entry_by_name ON entry (name);
-CREATE INDEX IF NOT EXISTS entry_removed ON entry (board) WHERE removed;
+CREATE INDEX IF NOT EXISTS entry_by_team ON entry (board, team, created, id) WHERE team != '';
+CREATE INDEX IF NOT EXISTS entry_removed ON entry (board, created, id) WHERE removed;
 
 -- The standing that a board's entries of one key make, renewed with each of them: a board is listed without reading its entries.
 CREATE TABLE IF NOT EXISTS standing (
@@ -42,6 +46,16 @@ CREATE TABLE IF NOT EXISTS resampled (
     metric TEXT NOT NULL,
     vector BLOB NOT NULL,
     PRIMARY KEY (board, metric, standing)
+) STRICT;
+
+-- What can be said of a board's order: kept by the first reader who worked it out, and true for as long as the board has that revision.
+CREATE TABLE IF NOT EXISTS assessment (
+    board TEXT NOT NULL REFERENCES board (key),
+    metric TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (board, metric, direction)
 ) STRICT;
 
 -- Bootstrap replicates of a score: little-endian float64.

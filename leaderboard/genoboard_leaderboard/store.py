@@ -6,12 +6,12 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .certainty import assessed
 from .entry import Board, Entry
 from .errors import LeaderboardError, UnusableIndexError
 from .ranking import Direction, Standing, gathered, ranked
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What the file's header says: that it is ours, and which schema.sql made it. Raise VERSION with every change to that file,
-# to the JSON of entries and standings, and to what `ranking.gathered` computes.
+# to the JSON of entries and standings, and to what `ranking.gathered` and `certainty.assessed` compute.
 APPLICATION = 0x67656E6F
-VERSION = 3
+VERSION = 4
 OLDEST_SQLITE = (3, 37)  # the first with strict tables
 PATIENCE = 60.0  # seconds that a writer waits for the others
 MOUNTS = Path("/proc/mounts")
@@ -32,6 +32,7 @@ NETWORK = {
     *("ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "wekafs"),
 }
 Recorded = TypeVar("Recorded", Entry, Standing)
+STANDINGS = "SELECT document FROM standing WHERE board = ?"
 MEND = "It is only an index of the submission folders: 'genoboard leaderboard --rebuild' makes it anew."
 
 
@@ -64,6 +65,7 @@ class Store:
             for place, key in db.execute("SELECT board, standing FROM entry WHERE id = ?", [entry.id]).fetchall():
                 db.execute("DELETE FROM replicates WHERE entry = ?", [entry.id])
                 db.execute("DELETE FROM entry WHERE id = ?", [entry.id])
+                db.execute("UPDATE board SET entries = entries - 1 WHERE key = ?", [place])
                 self._renew(db, place, key)
             self._insert(db, entry, replicates or {})
             self._renew(db, entry.board.key, entry.standing)
@@ -77,16 +79,18 @@ class Store:
         if not self._sound():
             self._set_aside()
         with self._writing() as db:
-            for table in ("replicates", "resampled", "standing", "entry", "board"):
+            for table in ("assessment", "replicates", "resampled", "standing", "entry", "board"):
                 db.execute(f"DELETE FROM {table}")
             count = sum(self._insert(db, entry, replicates) for entry, replicates in records)
             for board, key in db.execute("SELECT DISTINCT board, standing FROM entry").fetchall():
                 self._renew(db, board, key)
         return count
 
-    def entries(self, board: Board | None = None, *, task: str | None = None, name: str | None = None) -> list[Entry]:
-        """Return the entries of a board, a task, a name, or all, in order of `created`."""
-        return self._entries({"e.board": board.key if board else None, "b.task": task, "e.name": name})
+    def entries(
+        self, board: Board | None = None, *, task: str | None = None, name: str | None = None, team: str | None = None
+    ) -> list[Entry]:
+        """Return the entries of a board, a task, a name, a team, or all, in order of `created`."""
+        return self._entries({"e.board": board.key if board else None, "b.task": task, "e.name": name, "e.team": team})
 
     def entry(self, id: str) -> Entry:
         """Return the entry called `id`; raise `LeaderboardError` where there is none."""
@@ -103,7 +107,7 @@ class Store:
         """Return the boards, of one task or all, with how many entries each has; the board with the earliest entry first."""
         where = {"b.task": task}
         rows = self._rows(
-            "SELECT b.task, b.data, b.data_fingerprint, b.split, b.split_fingerprint, (SELECT count(*) FROM entry e WHERE e.board = b.key)"
+            "SELECT b.task, b.data, b.data_fingerprint, b.split, b.split_fingerprint, b.entries"
             f" FROM board b {_where(where)} ORDER BY (SELECT min(e.created) FROM entry e WHERE e.board = b.key), b.key",
             where,
         )
@@ -111,18 +115,41 @@ class Store:
 
     def standings(self, board: Board, metric: str, direction: Direction) -> list[Standing]:
         """Return what `ranking.standings` makes of the board's entries, without reading them one by one."""
-        rows = self._rows("SELECT document FROM standing WHERE board = ?", {"board": board.key})
+        rows = self._rows(STANDINGS, {"board": board.key})
         return ranked([self._read(Standing, text) for (text,) in rows], metric, direction)
 
     def assessed(self, board: Board, metric: str, direction: Direction) -> list[Standing]:
-        """Return the same with what `certainty.assessed` has to say of their order."""
-        found = self.standings(board, metric, direction)
-        rows = self._rows("SELECT standing, vector FROM resampled WHERE board = ? AND metric = ?", {"board": board.key, "metric": metric})
-        if not rows:
-            return found
-        import numpy as np  # here, because an empty board is shown in less time than this takes
+        """Return the same with what `certainty.assessed` has to say of their order.
 
-        return assessed(found, {key: np.frombuffer(vector, dtype="<f8") for key, vector in rows}, metric, direction)
+        Whoever reads a board first after a change works that out, and keeps it for the next where the file can be written at once.
+        """
+        with self._reading() as db:
+            if db is None:
+                return []
+            known = db.execute(
+                "SELECT a.document FROM assessment a JOIN board b ON b.key = a.board AND b.revision = a.revision"
+                " WHERE a.board = ? AND a.metric = ? AND a.direction = ?",
+                [board.key, metric, direction],
+            ).fetchone()
+            rows = db.execute(STANDINGS, [board.key]).fetchall()
+            if known is None:
+                vectors = db.execute(
+                    "SELECT standing, vector FROM resampled WHERE board = ? AND metric = ?", [board.key, metric]
+                ).fetchall()
+                revision = db.execute("SELECT revision FROM board WHERE key = ?", [board.key]).fetchone()
+        if known is not None:
+            found = self._certainties(known[0])
+            return ranked([self._read(Standing, text, found) for (text,) in rows], metric, direction)
+        plain = ranked([self._read(Standing, text) for (text,) in rows], metric, direction)
+        if not vectors:
+            return plain
+        import numpy as np  # here, because a board is listed in less time than this takes
+
+        from .certainty import assessed, certainties
+
+        told = assessed(plain, {key: np.frombuffer(vector, dtype="<f8") for key, vector in vectors}, metric, direction)
+        self._keep(board, metric, direction, revision[0], json.dumps(certainties(told)))
+        return told
 
     def removed(self, board: Board) -> list[Entry]:
         """Return the entries that were taken from a board."""
@@ -152,43 +179,74 @@ class Store:
                 " Enter it under a new id; where its folder was edited on purpose, run 'genoboard leaderboard --rebuild'."
             )
         board = entry.board.key
-        db.execute("INSERT INTO board VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [board, *vars(entry.board).values()])
-        values = [entry.id, board, entry.standing, entry.name, entry.created, int(bool(entry.removed)), document]
-        db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        db.execute("INSERT INTO board VALUES (?, ?, ?, ?, ?, ?, 0, '') ON CONFLICT DO NOTHING", [board, *vars(entry.board).values()])
+        values = [entry.id, board, entry.standing, entry.name, entry.created, int(bool(entry.removed)), entry.team, document]
+        db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        db.execute("UPDATE board SET entries = entries + 1 WHERE key = ?", [board])
         db.executemany("INSERT INTO replicates VALUES (?, ?, ?)", [(entry.id, metric, vector) for metric, vector in vectors.items()])
         return True
 
     def _renew(self, db: sqlite3.Connection, board: str, key: str) -> None:
-        rows = db.execute("SELECT document FROM entry WHERE board = ? AND standing = ?", [board, key]).fetchall()
-        entries = [e for (text,) in rows if not (e := self._read(Entry, text)).removed]
+        """Make a standing anew, with the mean of its replicates, and void what was said of the board's order."""
+        db.execute("UPDATE board SET revision = hex(randomblob(8)) WHERE key = ?", [board])
+        rows = db.execute("SELECT document FROM entry WHERE board = ? AND standing = ? AND NOT removed", [board, key]).fetchall()
+        entries = [self._read(Entry, text) for (text,) in rows]
         db.execute("DELETE FROM resampled WHERE board = ? AND standing = ?", [board, key])
         if not entries:
             db.execute("DELETE FROM standing WHERE board = ? AND key = ?", [board, key])
             return
         standing = gathered(entries)
         db.execute("INSERT OR REPLACE INTO standing VALUES (?, ?, ?)", [board, key, json.dumps(standing.to_dict())])
-        for metric in standing.scores:
-            marks = ",".join("?" * len(standing.entries))
-            sql = f"SELECT vector FROM replicates WHERE metric = ? AND entry IN ({marks})"
-            vectors = [vector for (vector,) in db.execute(sql, [metric, *standing.entries])]
-            if vectors and len(set(map(len, vectors))) == 1:
-                db.execute("INSERT INTO resampled VALUES (?, ?, ?, ?)", [board, key, metric, _mean(vectors)])
+        counted = set(standing.entries)
+        # in the order of the entries, so that a rebuild comes to the same bits
+        vectors = db.execute(
+            "SELECT e.id, r.metric, r.vector FROM entry e JOIN replicates r ON r.entry = e.id"
+            " WHERE e.board = ? AND e.standing = ? ORDER BY e.created, e.id",
+            [board, key],
+        )
+        means = _means((metric, vector) for id, metric, vector in vectors if id in counted and metric in standing.scores)
+        db.executemany("INSERT INTO resampled VALUES (?, ?, ?, ?)", [(board, key, metric, mean) for metric, mean in means.items()])
 
     def _entries(self, where: Mapping[str, str | None]) -> list[Entry]:
         sql = f"SELECT e.document FROM entry e JOIN board b ON b.key = e.board {_where(where)} ORDER BY e.created, e.id"
         return [self._read(Entry, text) for (text,) in self._rows(sql, where)]
 
     def _rows(self, sql: str, values: Mapping[str, str | None]) -> list[tuple[Any, ...]]:
+        with self._reading() as db:
+            return [] if db is None else db.execute(sql, [v for v in values.values() if v is not None]).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """What is asked in here is answered as of one instant; None where there is nothing yet."""
         if not self.path.exists():
-            return []
+            yield None
+            return
         with self._connected("rw") as db:
             if not _known(self.path, db):
-                return []
-            return db.execute(sql, [v for v in values.values() if v is not None]).fetchall()
+                yield None
+                return
+            db.execute("BEGIN")
+            yield db
 
-    def _read(self, kind: type[Recorded], text: str) -> Recorded:
+    def _keep(self, board: Board, metric: str, direction: Direction, revision: str, document: str) -> None:
+        """Keep an assessment, unless that means waiting, or the board has changed meanwhile."""
+        with suppress(LeaderboardError), self._connected("rw", patience=0.0) as db:
+            db.execute(
+                "INSERT OR REPLACE INTO assessment SELECT key, ?, ?, revision, ? FROM board WHERE key = ? AND revision = ?",
+                [metric, direction, document, board.key, revision],
+            )
+
+    def _certainties(self, text: str) -> dict[str, dict[str, Any]]:
         try:
-            return kind.from_dict(json.loads(text))
+            return dict(json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise UnusableIndexError(f"{self.path} is damaged ({error}). {MEND}") from error
+
+    def _read(self, kind: type[Recorded], text: str, more: Mapping[str, Mapping[str, Any]] | None = None) -> Recorded:
+        """Return an entry or a standing from its JSON; `more` is what else is known, by the key of the standing."""
+        try:
+            values = json.loads(text)
+            return kind.from_dict({**values, **more.get(values["key"], {})} if more else values)
         except (LeaderboardError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableIndexError(f"{self.path} is damaged ({error}). {MEND}") from error
 
@@ -235,7 +293,7 @@ class Store:
                 raise
 
     @contextmanager
-    def _connected(self, mode: Literal["rw", "rwc"]) -> Iterator[sqlite3.Connection]:
+    def _connected(self, mode: Literal["rw", "rwc"], patience: float | None = None) -> Iterator[sqlite3.Connection]:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise LeaderboardError(
                 f"This Python comes with SQLite {'.'.join(map(str, sqlite3.sqlite_version_info))}, which has no strict tables."
@@ -246,7 +304,10 @@ class Store:
         still = mode == "rw" and not os.access(self.path.parent, os.W_OK) and not wal.exists()
         try:
             db = sqlite3.connect(
-                f"{self.path.as_uri()}?{'immutable=1' if still else f'mode={mode}'}", uri=True, timeout=PATIENCE, isolation_level=None
+                f"{self.path.as_uri()}?{'immutable=1' if still else f'mode={mode}'}",
+                uri=True,
+                timeout=PATIENCE if patience is None else patience,
+                isolation_level=None,
             )
             try:
                 db.execute("PRAGMA foreign_keys = ON")
@@ -319,13 +380,24 @@ def _where(values: Mapping[str, str | None]) -> str:
     return "WHERE " + " AND ".join(given) if given else ""
 
 
-def _mean(vectors: Sequence[bytes]) -> bytes:
-    if len(vectors) == 1:
-        return vectors[0]
-    import numpy as np  # here, because a board is listed in less time than this takes
+def _means(vectors: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """Return the mean of each metric's vectors, where these are all of one length; they are not held, for there may be thousands."""
+    firsts: dict[str, bytes] = {}
+    sums: dict[str, NDArray[np.float64]] = {}
+    counts: Counter[str] = Counter()
+    ragged = set()
+    for metric, vector in vectors:
+        counts[metric] += 1
+        first = firsts.setdefault(metric, vector)
+        if len(vector) != len(first):
+            ragged.add(metric)
+        elif counts[metric] > 1:
+            import numpy as np  # here, because a standing of one seed needs none
 
-    mean: NDArray[np.float64] = np.mean([np.frombuffer(v, dtype="<f8") for v in vectors], axis=0)
-    return mean.astype("<f8").tobytes()
+            before = sums[metric] if metric in sums else np.frombuffer(first, dtype="<f8")
+            sums[metric] = before + np.frombuffer(vector, dtype="<f8")
+    means = firsts | {metric: (total / counts[metric]).astype("<f8").tobytes() for metric, total in sums.items()}
+    return {metric: mean for metric, mean in means.items() if metric not in ragged}
 
 
 def _blob(entry: Entry, metric: str, vector: NDArray[np.float64]) -> bytes:
