@@ -360,8 +360,12 @@ def test_a_path_that_is_not_quite_one_is_answered_with_the_right_form(genoboard:
     [
         ("run pebbles prior --bogus", "No such option '--bogus'"),
         ("run pebbles", "Missing argument 'MODEL...'"),
-        ("run pebbles prior --seed -1", "-1 is not in the range x>=0"),
-        ("run pebbles prior --seed x", "'x' is not a valid integer"),
+        ("run pebbles prior --seed -1", "--seed -1 is no list of seeds. Write for example --seed 0, --seed 0-4 or --seed 0,3,7-9."),
+        ("run pebbles prior --seed 4-2", "--seed 4-2 is no list of seeds."),
+        ("run pebbles prior --seed 0-1000000", "names more than 10000 seeds"),
+        ("run pebbles prior --dev --seed 0-1", "--dev takes one split and one seed"),
+        ("run pebbles prior majority --out x", "--out is one entry's folder, and several were asked for."),
+        ("run pebbles prior --seed x", "--seed x is no list of seeds."),
         (
             "run pebbles prior --set spread",
             "--set 'spread' is not KEY=VALUE. Write for example --set C=0.1 or --set logistic-regression:C=0.1.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from genoboard_leaderboard.entry import Verdict
+if TYPE_CHECKING:
+    from genoboard_leaderboard.entry import Verdict
 
 
 class GenoboardError(Exception):

@@ -57,9 +57,9 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
         name: str | None, timeout: float, memory: float | None, disk: float, threads: int, network: bool, pass_env: tuple[str, ...], jobs: int,
         force: bool, list_jobs: bool, out: Path | None, message: str, verbose: bool, dev: bool, oof: bool,
         in_process: bool, team: str, as_json: bool) -> None:  # fmt: skip
-    """Run models on a task and record their entries: every model on every split with every seed.
+    """Run models on a task and record their entries.
 
-    MODEL is a registered name, package.module:Class, or path/to/file.py:Class: any scikit-learn-compatible estimator. What was entered
+    Every model is run on every split with every seed. MODEL is a registered name, package.module:Class, or path/to/file.py:Class: any scikit-learn-compatible estimator. What was entered
     before and has not changed is not run again, so that a run which was interrupted goes on where it was.
     """
     from .. import grid
@@ -103,7 +103,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
         told = []
         for job, what in found:
             with clock.aside():
-                told.append(_shown(job, what, len(todo) > 1, out, as_json))
+                told.append(_shown(job, what, len(competitions) * len(seeds) > 1, out, as_json))
     if as_json:
         print_json({"task": task, "data": competitions[0].data.name, "split": split or competitions[0].split.name, "runs": told})
     elif out is not None:
