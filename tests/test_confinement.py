@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from conftest import absent
 
-from genoboard import ModelSpec, confinement, evaluate, landlock, sandbox, scoring, seccomp
+from genoboard import ModelSpec, board, confinement, evaluate, landlock, sandbox, scoring, seccomp
 from genoboard.competition import Competition
 from genoboard.isolation import Limits
 from genoboard.workspace import Workspace
@@ -336,6 +336,9 @@ def test_with_allow_network_a_model_reaches_a_server_and_the_board_says_so(compe
     assert entry.verdict == "ok", entry.reason
     assert log == "there\n"
     assert "network open, as asked" in entry.isolation
+    told = board.document(competition.plugins, str(competition.workspace.root), "brain-region")
+    for form in ("table", "csv", "md", "html"):
+        assert "network open, as asked" in board.text(competition.plugins, told, form, width=400), form
 
 
 def test_sockets_that_other_programs_left_in_shared_folders_are_out_of_sight(competition: Competition, tmp_path: Path) -> None:

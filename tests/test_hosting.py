@@ -270,7 +270,7 @@ def test_a_held_score_appears_nowhere(
     enter(0.8)
     entry, competition = enter(0.62, "hidden", seed=6), play()
     assert entry.held
-    show_entry(competition, entry, recorded=True, quiet=False)
+    show_entry(competition.workspace.folder(entry.id, competition.task.name), entry, quiet=False)
     view = shown(competition)
     said = capsys.readouterr().out + repr(view) + json.dumps(entry.to_dict())
     frame = predicted(competition, 0.62, 6).to_numpy()

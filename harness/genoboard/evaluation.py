@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,20 +11,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Entry, Score
-from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from . import look, rows, scoring, submission
 from . import oof as out_of_fold
+from .board import recover
 from .competition import Competition
 from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore, UsageError
 from .isolation import Limits
-from .provenance import unchanged
+from .lock import locked
+from .model import ModelSpec
+from .recall import recalled, require_free
 from .record import SubmissionFolder
 from .run import Run, code, identity, isolation, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
-from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS, RECORD, slug
+from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS
 
 
 def evaluate(
@@ -78,8 +78,8 @@ def evaluate(
     inners = [competition.within_train(fold=f) for f in range(len(competition.folds))] if oof else []
     name = name or run.model.name
     if out is not None:
-        _require_free(competition, out, run, name, reuse)
-    if reuse and (found := recorded(competition, run, name, oof, out)) is not None:
+        require_free(competition, out, run, name, reuse)
+    if reuse and (found := recalled(competition, run, name, oof, out)) is not None:
         run.tell(f"{name}, seed {seed}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again.")
         return found
     if not run.in_process and out is None:
@@ -154,65 +154,13 @@ def load(task: str, *, split: str | None = None, data: str | None = None, worksp
     return rows.view(Competition.open(task, split, data, workspace))
 
 
-def recorded(competition: Competition, run: Run, name: str, oof: bool = False, out: Path | None = None) -> Entry | None:
-    """Return the latest entry of a run that was the same, whose record is whole; None where there is none. With `out` only that one counts."""
-    same = identity(competition, run, code(competition, run))
-    place = competition.workspace
-    if out is None:
-        entries = [(e, place.folder(e.id, competition.task.name)) for e in Store(place.database).entries(competition.board, name=name)]
-    else:
-        entries = [(e, out) for e in (_entry_in(out),) if e is not None]
-    for entry, folder in reversed(entries):
-        if (
-            same
-            and entry.identity == same
-            and entry.name == name
-            and entry.verdict == "ok"
-            and not entry.removed
-            and _whole(folder, entry, oof)
-        ):
-            return entry
-    return None
-
-
-def _whole(folder: Path, entry: Entry, oof: bool) -> bool:
-    try:
-        sources = json.loads((folder / RECORD).read_text(encoding="utf-8"))["sources"]
-        with (folder / PREDICTIONS).open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == entry.submission_sha256
-    except (OSError, ValueError, KeyError):
-        return False
-    return same and unchanged(sources) and (not oof or (folder / OUT_OF_FOLD).exists())
-
-
-def _entry_in(folder: Path) -> Entry | None:
-    try:
-        return Entry.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8"))["entry"])
-    except (OSError, ValueError, KeyError, LeaderboardError):
-        return None
-
-
-def _require_free(competition: Competition, out: Path, run: Run, name: str, reuse: bool) -> None:
-    """Raise `UsageError` where an entry must not be written to `out`."""
-    if competition.hosting is not None:
-        raise UsageError("This competition is hosted: looks are counted in its index, and --out writes beside that. Leave --out out.")
-    if slug(out.name) != out.name:
-        raise UsageError(f"--out {out}: a folder of this name cannot be an entry's. Call it {slug(out.name)}, for example.")
-    if not out.exists() or not reuse:
-        return
-    there = _entry_in(out)
-    if there is None or (there.verdict == "ok" and recorded(competition, run, name, out=out) is None):
-        what = "no entry" if there is None else f"another entry, {there.name} with seed {there.seed}"
-        raise UsageError(f"{out} is there and holds {what}. Choose another folder, or replace it: --force.")
-
-
 def enter_controls(competition: Competition, like: Run, without: str = "") -> None:
-    """Record the task's controls that this board does not hold yet."""
-    primary = competition.metrics[0]
-    standings = Store(competition.workspace.database).standings(competition.board, primary.name, primary.direction)
-    there = {s.model for s in standings if s.control and s.verdict == "ok"}
-    for spec in competition.controls():
-        if spec.name not in there and spec.name != without:
+    """Record the task's controls that this board does not hold yet; processes that find it empty at once do so once."""
+    if not _missing_controls(competition, without):
+        return
+    recover(competition.workspace)
+    with locked(competition.workspace.entering_controls):
+        for spec in _missing_controls(competition, without):
             like.tell(f"Entering the control {spec.name} (once per board).")
             run = Run(spec, spec.settings({}), 0, Limits(like.limits.seconds, like.limits.memory), stream=like.stream, tell=like.tell)
             entry = _run(competition, run, spec.name, "")
@@ -220,6 +168,13 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
                 raise GenoboardError(
                     f"The control {spec.name} failed ({entry.reason}); a board without its controls shows nothing. See {competition.workspace.folder(entry.id, competition.task.name)}."
                 )
+
+
+def _missing_controls(competition: Competition, without: str) -> list[ModelSpec]:
+    primary = competition.metrics[0]
+    standings = Store(competition.workspace.database).standings(competition.board, primary.name, primary.direction)
+    there = {s.model for s in standings if s.control and s.verdict == "ok"}
+    return [spec for spec in competition.controls() if spec.name not in there and spec.name != without]
 
 
 def _run(

@@ -68,6 +68,11 @@ class Workspace:
         """Where it is noted which entries are being made."""
         return self.root / "leaderboard" / "entering"
 
+    @property
+    def entering_controls(self) -> Path:
+        """The lock of whoever enters a board's controls."""
+        return self.root / "leaderboard" / "controls.lock"
+
     def under_way(self) -> list[Path]:
         """What is noted of entries that are being made."""
         return sorted(self.entering.iterdir()) if self.entering.is_dir() else []

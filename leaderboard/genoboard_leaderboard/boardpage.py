@@ -8,7 +8,7 @@ from json import dumps
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import forest
+from . import export, forest
 from .page import DIRECTIONS, Cell, Column, escape, facts, number, shell, table
 
 Document = Mapping[str, Any]
@@ -193,7 +193,8 @@ def _name(row: Row, links: Mapping[str, str], apart: str) -> Cell:
         name = f'<a href="{escape(link)}">{name}</a>'
     tag = ' <span class="tag">control</span>' if row["control"] else ""
     below = f"<small>{escape(apart)}</small>" if apart else ""
-    warning = f'<small class="warn">{escape(row["warning"])}</small>' if row.get("warning") else ""
+    said = (export.opened(row), row.get("warning"))
+    warning = "".join(f'<small class="warn">{escape(line)}</small>' for line in said if line)
     return Cell(f"{name}{tag}{below}{warning}", str(row["name"]).lower())
 
 

@@ -243,12 +243,12 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             said = ", ".join(f"{key}={fact[key]}" for key in differing if key in fact)
             apart[row["entry"]] = said or ("" if told_by_source else row["entry"])
     team = {row["entry"]: f"team {row['team']}" if row.get("team") else "" for row in rows}
-    return ["; ".join(filter(None, (_verdict(row), team[row["entry"]], apart[row["entry"]], _open(row), row["warning"]))) for row in rows]
+    return ["; ".join(filter(None, (_verdict(row), team[row["entry"]], apart[row["entry"]], opened(row), row["warning"]))) for row in rows]
 
 
-def _open(row: Mapping[str, Any]) -> str:
-    """What a run was not kept from, where that is anything."""
-    return "" if row["isolation"] in ("", FULL) else f"sandbox: {row['isolation']}"
+def opened(row: Mapping[str, Any]) -> str:
+    """Return what a run was not kept from, where that is anything."""
+    return "" if row.get("isolation", "") in ("", FULL) else f"sandbox: {row['isolation']}"
 
 
 def _facts(row: Mapping[str, Any]) -> dict[str, str]:
