@@ -297,7 +297,8 @@ import numpy as np
 
 def contents():
     job = Path(os.environ["TMPDIR"]).parent
-    return {str(p.relative_to(job)): base64.b64encode(p.read_bytes()).decode() for p in sorted(job.rglob("*")) if p.is_file()}
+    files = [(p, job / name) for name in ("in", "out", "run", "scratch") for p in sorted((job / name).rglob("*")) if p.is_file()]
+    return {str(p.relative_to(place)): base64.b64encode(p.read_bytes()).decode() for p, place in files}
 
 
 class Spy:

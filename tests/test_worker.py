@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
-from genoboard import ModelSpec, sandbox, worker
+from genoboard import ModelSpec, landlock, sandbox, worker
 from genoboard.isolation import Limits
 from genoboard.sandbox import Job, Outcome
 
@@ -455,3 +456,52 @@ def test_seed_and_threads_reach_catboost_though_it_lists_only_parameters_that_we
     assert worker.build(told).get_params() == {"iterations": 3, "random_state": 7, "thread_count": 2}
     chosen = {**told, "parameters": {"random_seed": 5}}
     assert worker.build(chosen).get_params() == {"random_seed": 5, "thread_count": 2}
+
+
+# What is prepared before
+
+
+PREPARES = """
+    class Model:
+        def prepare(self, X, run):
+            job = Path(os.environ["TMPDIR"]).parent
+            print(json.dumps([sorted(p.name for p in (job / "in").iterdir()), len(X)]))
+            (run.dir / "embeddings").mkdir()
+            (run.dir / "embeddings" / "a.txt").write_text("of X alone")
+            (run.dir / "stolen.txt").symlink_to("/etc/passwd")
+            os.mkfifo(run.dir / "pipe")
+
+        def fit(self, X, y, run):
+            print((run.cache / "embeddings" / "a.txt").read_text(), sorted(p.name for p in run.cache.iterdir()))
+            (run.dir / "labels.txt").write_text(str(list(y)))
+            try:
+                (run.cache / "labels.txt").write_text(str(list(y)))
+            except OSError as error:
+                print(type(error).__name__)
+            return self
+
+        def predict_proba(self, X):
+            return np.full((len(X), 3), 1 / 3)
+"""
+
+
+def test_what_a_model_prepares_is_made_without_a_target_and_no_label_gets_into_its_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path / "cache"))
+    outcome, log = run(tmp_path, code=PREPARES, y=None)
+    assert (outcome.verdict, outcome.predictions) == ("ok", None)
+    assert json.loads(log) == [["job.json", "model.py", "train.json", "train.npy"], 36]
+    outcome, log = run(tmp_path, code=PREPARES)
+    assert outcome.verdict == "ok", outcome.reason
+    said = log.splitlines()[1:]
+    assert said[0] == "of X alone ['embeddings']"
+    if sys.platform == "linux" and landlock.version():
+        assert said[1:] == ["PermissionError"]
+        kept = [p.relative_to(tmp_path / "cache") for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+        assert kept == [Path("models", "model", "embeddings", "a.txt")]
+
+
+def test_a_model_whose_preparation_fails_is_told_so(tmp_path: Path) -> None:
+    outcome, _ = run(tmp_path, code="class Model:\n    def prepare(self, X, run):\n        raise ValueError('no weights')\n    def fit(self, X, y): ...\n", y=None)
+    assert (outcome.verdict, outcome.reason) == ("failed", "ValueError: no weights")

@@ -25,7 +25,12 @@ def names(task: Task) -> list[str]:
 def state(task: Task, name: str) -> dict[str, Any] | None:
     """Return what was noted of a dataset when it came in; None where it is not in the cache."""
     folder = place(task, name)
-    about = _noted(folder / "about.json") if folder else {}
+    return noted(folder, name) if folder else None
+
+
+def noted(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return what was noted of the dataset content in `folder`, which is called `name`; None where there is none."""
+    about = _noted(folder / "about.json")
     return {**about, "name": name} if about else None
 
 

@@ -64,9 +64,19 @@ class Competition:
         card = plugins.task(task)
         chosen = card.split(split)
         prepared = data.prepare(card, data_name or workspace.chosen_data(card.name) or card.default_data, tell)
-        folds = prepared.folds(chosen)
-        found = cls(card, prepared.through(chosen), chosen, folds, plugins.metrics_of(card), plugins, workspace)
+        return cls.on(prepared, chosen, plugins, workspace)
+
+    @classmethod
+    def on(cls, prepared: Prepared, split: Split, plugins: Plugins, workspace: Workspace) -> Competition:
+        """Deal the split of a dataset that is open."""
+        card, folds = prepared.task, prepared.folds(split)
+        found = cls(card, prepared.through(split), split, folds, plugins.metrics_of(card), plugins, workspace)
         return replace(found, hosting=hosting.of(workspace, found.board))
+
+    @property
+    def unhosted(self) -> Competition:
+        """The same in the open, as it is where nobody hosts it."""
+        return self if self.hosting is None else replace(self, hosting=None)
 
     @cached_property
     def board(self) -> Board:

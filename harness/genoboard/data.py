@@ -273,7 +273,17 @@ def _open(task: Task, name: str) -> Prepared | None:
     folder = catalog.place(task, name)
     if folder is None:
         return None
-    about = catalog.state(task, name)
+    try:
+        return opened(task, name, folder)
+    except DataError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            catalog.forget(task, name)
+        raise
+
+
+def opened(task: Task, name: str, folder: Path) -> Prepared:
+    """Open a dataset's content as `name`, verified; raise `DataError` where it is damaged, and remove it."""
+    about = catalog.noted(folder, name)
     damage = "its description is missing"
     if about is not None:
         try:
@@ -290,7 +300,6 @@ def _open(task: Task, name: str) -> Prepared | None:
         except (OSError, ValueError, KeyError) as error:
             damage = str(error).rstrip(".")
     shutil.rmtree(folder, ignore_errors=True)
-    catalog.forget(task, name)
     raise DataError(f"The cached dataset {name!r} of {task.name} was damaged ({damage}) and has been removed.")
 
 

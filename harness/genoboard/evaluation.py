@@ -81,6 +81,9 @@ def evaluate(
         require_free(competition, out, run, name, reuse)
     if reuse and (found := recalled(competition, run, name, oof, out)) is not None:
         run.tell(f"{name}, seed {seed}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again.")
+        for part in (competition, *inners):
+            for _ in run.progress(part.folds, run.model.name):
+                pass  # whoever counts folds counts these as done
         return found
     if not run.in_process and out is None:
         enter_controls(competition, run, without=name if run.is_control(competition, name) else "")
@@ -188,20 +191,8 @@ def _run(
     out: Path | None = None,
 ) -> Entry:
     """Fit and predict every fold, then pass what came of it through the submission file."""
-    written = code(competition, run)
     with SubmissionFolder(competition, name, keep=record, out=out) as folder:
-        entry = replace(
-            folder.entry(name, "run"),
-            model=run.model.name,
-            parameters=run.plain_parameters,
-            seed=run.seed,
-            threads=run.limits.threads,
-            control=run.is_control(competition, name),
-            code=written,
-            identity=identity(competition, run, written),
-            message=message,
-        )
-        entry = look.placed(competition, entry, team)
+        entry = begun(competition, run, folder, name, message, team)
         outcomes: list[Outcome] = []
         replicates: Mapping[str, NDArray[Any]] = {}
         try:
@@ -238,6 +229,25 @@ def _run(
             except ModelFailed as error:
                 entry = replace(entry, notes=(*entry.notes, f"no out-of-fold predictions: {error}"))
         return folder.keep(entry, replicates, details) if record else entry
+
+
+def begun(
+    competition: Competition, run: Run, folder: SubmissionFolder, name: str, message: str = "", team: str = "", environment: str = ""
+) -> Entry:
+    """Return a run's entry with what is known before it ran; `environment` as `identity` takes it."""
+    written = code(competition, run)
+    entry = replace(
+        folder.entry(name, "run"),
+        model=run.model.name,
+        parameters=run.plain_parameters,
+        seed=run.seed,
+        threads=run.limits.threads,
+        control=run.is_control(competition, name),
+        code=written,
+        identity=identity(competition, run, written, environment),
+        message=message,
+    )
+    return look.placed(competition, entry, team)
 
 
 def measure(

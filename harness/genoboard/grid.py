@@ -24,6 +24,7 @@ from .run import Run
 from .workspace import slug
 
 MOST_SEEDS = 10_000
+INNER = 5  # folds within the training rows, for out-of-fold predictions
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class GridJob:
     model : as it was given: a name, or a path or module with a class.
     name : the standing's name; the model's where it is empty.
     parameters : those that were set; the card has the others.
+    gpu : it needs a GPU, whatever its card says.
     """
 
     competition: Competition
@@ -46,6 +48,7 @@ class GridJob:
     message: str = ""
     oof: bool = False
     team: str = ""
+    gpu: bool = False
 
     @property
     def label(self) -> str:
@@ -65,6 +68,7 @@ class GridJob:
         words += ["--allow-network"] if limits.network else []
         words += [word for variable in limits.pass_env for word in ("--pass-env", variable)]
         words += ["--oof"] if self.oof else []
+        words += ["--gpu"] if self.gpu else []
         words += ["--out", str(Path(out, place.task.name, slug(self.label)))] if out is not None else []
         return shlex.join(words)
 
@@ -106,7 +110,7 @@ def run(jobs: Sequence[GridJob], side_by_side: int = 1, reuse: bool = True, **ta
     ready: dict[str, Exception | None] = {}
     for job in jobs:
         if job.competition.board.key not in ready:
-            ready[job.competition.board.key] = _controls(job, talk)
+            ready[job.competition.board.key] = controls_first(job, talk)
     stop = threading.Event()
     pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="genoboard-job")
     try:
@@ -125,7 +129,8 @@ def run(jobs: Sequence[GridJob], side_by_side: int = 1, reuse: bool = True, **ta
         pool.shutdown(cancel_futures=True)
 
 
-def _controls(job: GridJob, talk: Mapping[str, Any]) -> Exception | None:
+def controls_first(job: GridJob, talk: Mapping[str, Any]) -> Exception | None:
+    """Enter the controls of a job's board, here; return what that raised."""
     like = Run(job.competition.plugins.model("prior"), {}, 0, job.limits, **{k: v for k, v in talk.items() if k in ("stream", "tell")})
     try:
         enter_controls(job.competition, like)

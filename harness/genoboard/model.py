@@ -27,6 +27,7 @@ class ModelSpec:
     any_parameters : the estimator itself knows what it takes; nothing is checked here.
     columns : kind ``text``: the columns that it cannot do without; refused where a dataset has them not.
     prepares : it has a ``prepare(X, run)``, which fills ``run.cache`` before it is fitted.
+    gpu : it needs a GPU: refused where there is none, and on a cluster sent to a worker that says it has one.
     inputs : ``"features"``, or ``"control"`` for a control that is given the dataset's control columns instead.
     """
 
@@ -41,6 +42,7 @@ class ModelSpec:
     columns: tuple[str, ...] = ()
     inputs: Literal["features", "control"] = "features"
     prepares: bool = False
+    gpu: bool = False
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with `given` laid over the defaults.

@@ -17,9 +17,14 @@ from .run import Run, code, identity
 from .workspace import OUT_OF_FOLD, PREDICTIONS, RECORD, slug
 
 
-def recalled(competition: Competition, run: Run, name: str, oof: bool = False, out: Path | None = None) -> Entry | None:
-    """Return the latest entry of a run that was the same, whose record is whole; None where there is none. With `out` only that one counts."""
-    same = identity(competition, run, code(competition, run))
+def recalled(
+    competition: Competition, run: Run, name: str, oof: bool = False, out: Path | None = None, environment: str = ""
+) -> Entry | None:
+    """Return the latest entry of a run that was the same, whose record is whole; None where there is none.
+
+    With `out` only that one counts; `environment` is where it runs, as `identity` takes it.
+    """
+    same = identity(competition, run, code(competition, run), environment)
     place = competition.workspace
     if out is None:
         entries = [(e, place.folder(e.id, competition.task.name)) for e in Store(place.database).entries(competition.board, name=name)]

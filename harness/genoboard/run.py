@@ -97,6 +97,8 @@ def prepare(
 
 def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]:
     """Run one job per fold and return what came of each, up to the first that gives no predictions."""
+    if run.model.gpu:
+        surroundings.require_graphics(run.model.name)
     outcomes: list[Outcome] = []
     prepared = _prepared(competition, run, folder)
     if prepared is not None and prepared.verdict != "ok":
@@ -183,8 +185,11 @@ def code(competition: Competition, run: Run) -> Code:
     return code_of(run.model, owner, competition.plugins.distributions.get(owner))
 
 
-def identity(competition: Competition, run: Run, written: Code) -> str:
-    """Return a hash of all that the run's predictions depend on, as far as that is known before it; empty for an estimator object."""
+def identity(competition: Competition, run: Run, written: Code, environment: str = "") -> str:
+    """Return a hash of all that the run's predictions depend on, as far as that is known before it; empty for an estimator object.
+
+    `environment` is what `provenance.installed` says where it runs; here, unless given.
+    """
     if run.estimator is not None or run.in_process or not written.source:
         return ""
     _, named = surroundings.located(run.parameters, withheld(competition))
@@ -197,7 +202,7 @@ def identity(competition: Competition, run: Run, written: Code) -> str:
         "seed": run.seed,
         "threads": run.limits.threads,
         "network": run.limits.network,
-        "installed": installed(),
+        "installed": environment or installed(),
         "scorer": scoring.VERSION,
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -33,6 +33,17 @@ if TYPE_CHECKING:
 @click.option("--name", metavar="NAME", help="The standing's name; the model's by default.")
 @limit_options
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="How many run side by side.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where: here, or on the workers of a Dask scheduler.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="The Dask scheduler's address: tcp://HOST:8786.")
+@click.option(
+    "--gpu", is_flag=True, help="These models need a GPU: refused where there is none; a cluster sends them to a worker that has one."
+)
 @click.option("--force", is_flag=True, help="Run again what was entered before and has not changed.")
 @click.option("--list-jobs", is_flag=True, help="Run nothing: print one command per job, for a scheduler to start.")
 @click.option(
@@ -55,7 +66,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | None, data_name: str | None, seed: str, settings: tuple[str, ...],
         name: str | None, timeout: float, memory: float | None, disk: float, threads: int, network: bool, pass_env: tuple[str, ...], jobs: int,
-        force: bool, list_jobs: bool, out: Path | None, message: str, verbose: bool, dev: bool, oof: bool,
+        engine: str, scheduler: str | None, gpu: bool, force: bool, list_jobs: bool, out: Path | None, message: str, verbose: bool, dev: bool, oof: bool,
         in_process: bool, team: str, as_json: bool) -> None:  # fmt: skip
     """Run models on a task and record their entries.
 
@@ -65,10 +76,14 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     from .. import grid
     from ..isolation import Limits
     from ..run import settings_for
+    from ..surroundings import require_graphics
 
     seeds = grid.seeds(seed)
     splits = dict.fromkeys(split.split(",") if split else [None])
     _fits_together(name, models, splits, seeds, oof=oof, dev=dev, in_process=in_process, out=out, list_jobs=list_jobs)
+    elsewhere = _elsewhere(engine, scheduler, jobs, dev=dev, in_process=in_process, out=out, list_jobs=list_jobs)
+    if gpu and not elsewhere and not list_jobs:
+        require_graphics("--gpu says that this run")
     limits = Limits(timeout, None if memory is None else int(memory), threads, int(disk), network, pass_env)
     competitions = [competition_of(workspace, task, s, data_name) for s in splits]
     for competition in competitions:
@@ -80,7 +95,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
         _aside(competitions[0], models, parameters, seeds[0], name, limits, message, verbose, dev, as_json)
         return
     todo = [
-        grid.GridJob(c, model, number, limits, parameters[model], name or "", message, oof, team)
+        grid.GridJob(c, model, number, limits, parameters[model], name or "", message, oof, team, gpu)
         for c in competitions
         for model in models
         for number in seeds
@@ -92,12 +107,18 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     if not as_json:
         for competition in competitions:
             say_where(competition, False)
-    clock = Clock(sum(len(job.competition.folds) for job in todo) if len(todo) > 1 else None)
+    # out of fold, each fold's training rows are fitted five times more
+    folds = sum(len(job.competition.folds) * (1 + grid.INNER * oof) for job in todo)
+    clock = Clock(folds if len(todo) > 1 else None)
     stream = partial(print, end="", file=sys.stderr, flush=True) if verbose else clock.tick
     talk: dict[str, Any] = {"progress": clock.folds, "tell": clock.tell, "stream": stream}
     with clock:
         if out is not None:
             found = iter([(todo[0], grid.outcome(todo[0], not force, out.absolute(), **talk))])
+        elif elsewhere:
+            from .. import cluster
+
+            found = cluster.run(todo, elsewhere, not force, **talk)
         else:
             found = grid.run(todo, jobs, not force, **talk)
         told = []
@@ -125,6 +146,23 @@ def _fits_together(name: str | None, models: Sequence[str], splits: Sequence[str
         raise UsageError(f"{beside} takes one split and one seed, and writes no entry. Leave it out, or the other options.")
     if out is not None and not list_jobs and len(models) * len(splits) * len(seeds) > 1:
         raise UsageError("--out is one entry's folder, and several were asked for. With --list-jobs each gets one of its own.")
+
+
+def _elsewhere(engine: str, scheduler: str | None, jobs: int, **beside: Any) -> str:
+    """Return the scheduler's address; an empty text where nothing is to be sent to one."""
+    if engine == "local":
+        if scheduler is not None:
+            raise UsageError("--scheduler is where --engine dask sends jobs. Add that, or leave it out.")
+        return ""
+    if not scheduler:
+        raise UsageError("--engine dask sends jobs to a scheduler. Say which: --scheduler tcp://HOST:8786; to start one: dask scheduler")
+    if jobs > 1:
+        raise UsageError("--jobs is how many run side by side here; on a cluster the workers' threads are. Leave it out.")
+    for option in (name for name, given in beside.items() if given):
+        raise UsageError(
+            f"--{option.replace('_', '-')} is for runs on this machine, and --engine dask sends them to others. Leave out one of the two."
+        )
+    return scheduler
 
 
 def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | None, as_json: bool) -> dict[str, Any]:
