@@ -331,9 +331,12 @@ def test_a_standardised_slot_has_mean_0_and_sd_1_over_its_genes_rows_and_is_0_wh
     before, after = raw.dense().astype(np.float64), raw.standardised().dense()
     for gene in raw.genes:
         rows = raw.gene == gene
-        varies = before[rows].std(axis=0) > 1e-5
-        assert after[rows].mean(axis=0) == pytest.approx(0, abs=1e-4)
-        assert after[rows].std(axis=0)[varies] == pytest.approx(1, abs=1e-4)
+        sd = before[rows].std(axis=0)
+        varies = sd > 1e-5
+        # float32 tells values apart down to their last bits, of which a small spread is made
+        close = 1e-4 + 4 * np.finfo(np.float32).eps * np.abs(before[rows]).max(axis=0) / np.maximum(sd, 1e-5)
+        assert (np.abs(after[rows].mean(axis=0)) <= close).all()
+        assert (np.abs(after[rows].std(axis=0) - 1)[varies] <= close[varies]).all()
         assert not after[rows][:, np.ptp(before[rows], axis=0) == 0].any()
     assert not after[~held(raw)].any(), "a bin without regions stays 0"
     again = raw.standardised().standardised()
