@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from distributed import Client
 
-from genoboard import GenoboardError, UsageError, cluster, errand, evaluate, grid, parcel
+from genoboard import GenoboardError, UsageError, cluster, errand, evaluate, grid, intake, parcel
 from genoboard.competition import Competition
 from genoboard.errand import Answer, Errand
 from genoboard.errors import DataError
@@ -57,13 +57,12 @@ from genoboard.reference import Majority
 
 class Thief(Majority):
     def fit(self, X, y):
-        for place in {places!r}:
-            for path in Path(place).rglob('*'):
-                try:
-                    path.read_bytes()[:1]
-                except OSError:
-                    continue
-                raise RuntimeError(f'could read {{path}}')
+        for path in map(Path, {files!r}):
+            try:
+                path.read_bytes()
+            except OSError:
+                continue
+            raise RuntimeError(f'could read {{path}}')
         return super().fit(X, y)
 """
 
@@ -92,6 +91,7 @@ class Cluster:
 
     address: str
     machines: dict[str, Machine]
+    scheduler: subprocess.Popen[bytes]
 
     def named(self, worker: str) -> str:
         return next(n for n, m in self.machines.items() if worker == (m.home / "address").read_text())
@@ -112,7 +112,7 @@ def started(home: Path, workers: dict[str, list[str]], **settings: str) -> Itera
         return process
 
     try:
-        start("dask_scheduler", "--port", "0", "--scheduler-file", str(home / "scheduler.json"), log=home / "scheduler.log")
+        scheduler = start("dask_scheduler", "--port", "0", "--scheduler-file", str(home / "scheduler.json"), log=home / "scheduler.log")
         address = json.loads(soon(lambda: (home / "scheduler.json").exists() and (home / "scheduler.json").read_text()))["address"]
         machines = {}
         for name, options in workers.items():
@@ -127,7 +127,7 @@ def started(home: Path, workers: dict[str, list[str]], **settings: str) -> Itera
             assert line
             at = next(s for s in log.read_text().splitlines() if "Start worker at" in s)
             (machine.home / "address").write_text(at.split()[-1])
-        yield Cluster(address, machines)
+        yield Cluster(address, machines, scheduler)
     finally:
         for process in reversed(processes):
             process.kill()
@@ -270,11 +270,10 @@ def test_a_model_that_fails_there_leaves_its_entry_and_its_log(two: Cluster, tmp
 
 def test_the_sandbox_is_kept_there(two: Cluster, tmp_path: Path) -> None:
     entries(cluster.run(jobs(tmp_path / "before", ("centroid",), (0, 1, 2, 3)), two.address))
-    places = [str(m.cache / "data") for m in two.machines.values()] + [
-        str(m.home / "tmp" / "genoboard-errand-") for m in two.machines.values()
-    ]
-    assert any(m.datasets() for m in two.machines.values()), "there is something to be read"
-    (tmp_path / "thief.py").write_text(THIEF.format(places=places))
+    files = [str(p / "rows.parquet") for m in two.machines.values() for p in m.datasets()]
+    assert files
+    assert all(map(os.path.exists, files)), "there is something to be read"
+    (tmp_path / "thief.py").write_text(THIEF.format(files=files))
     model = f"{tmp_path / 'thief.py'}:Thief"
     found = entries(cluster.run(jobs(tmp_path / "there", (model,), (0, 1)), two.address))
     here = evaluate(compete(tmp_path / "here"), "centroid")
@@ -371,6 +370,35 @@ def test_a_worker_that_is_killed_costs_its_job_a_retry_or_itself_and_not_the_gri
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_worker_that_dies_while_data_are_on_their_way_costs_no_job(tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cluster").mkdir()
+    for here in started(tmp_path / "cluster", {"one": ["--nthreads", "1"], "other": ["--nthreads", "1"]}):
+        scatter, killed = Client.scatter, []
+
+        def scattering(
+            self: Any, data: Any, workers: list[str], here: Cluster = here, killed: list[str] = killed, scatter: Any = scatter, **how: Any
+        ) -> Any:
+            victim = here.machines[here.named(workers[0])].process
+            if killed:
+                return scatter(self, data, workers=workers, **how)
+            killed.append(workers[0])
+            if when == "before":
+                victim.kill()
+                return scatter(self, data, workers=workers, **how)
+            found = scatter(self, data, workers=workers, **how)
+            victim.kill()
+            return found
+
+        monkeypatch.setattr(Client, "scatter", scattering)
+        found = entries(cluster.run(jobs(tmp_path, ("centroid",), (0, 1, 2, 3)), here.address))
+        assert len(found) == 4
+        assert {record(tmp_path, e)["worker"] for e in found.values()} == {
+            (m.home / "address").read_text() for m in here.machines.values()
+        } - {*killed}
+
+
+@pytest.mark.slow
 def test_an_interrupt_ends_what_runs_on_the_workers(two: Cluster, tmp_path: Path) -> None:
     (tmp_path / "nap.py").write_text(NAP.format(seconds=600))
     said = [
@@ -395,6 +423,24 @@ def test_an_interrupt_ends_what_runs_on_the_workers(two: Cluster, tmp_path: Path
     assert err.rstrip().endswith("Stopped.")
     soon(lambda: not any(list((m.home / "tmp").glob("genoboard-job-*")) for m in two.machines.values()))
     assert entries(cluster.run(jobs(tmp_path, ("centroid",), (0,)), two.address)), "the workers are free again"
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nap.py").write_text(NAP.format(seconds=600))
+    (tmp_path / "cluster").mkdir()
+    for here in started(tmp_path / "cluster", {"one": ["--nthreads", "1", "--death-timeout", "1"]}):
+        said = [sys.executable, "-m", "genoboard", "--workspace", str(tmp_path), "run", "pebbles", "centroid", f"{tmp_path / 'nap.py'}:Nap"]
+        client = subprocess.Popen(
+            [*said, "--engine", "dask", "--scheduler", here.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        soon(here.machines["one"].running)
+        here.scheduler.kill()
+        out, err = client.communicate(timeout=90)
+        assert client.returncode == 1
+        assert "Traceback" not in err
+        assert "is gone, with 1 of these jobs. What came back before is entered" in err
+        assert out.count("centroid [") + out.count("centroid  ") == 1
 
 
 def test_what_one_job_raises_is_told_and_the_others_go_on(two: Cluster, tmp_path: Path) -> None:
@@ -442,10 +488,10 @@ def test_workers_with_another_genoboard_are_refused_and_other_packages_told(
 # An errand, on whatever machine
 
 
-def errand_of(workspace: Path, model: str = "centroid", **changed: Any) -> Errand:
+def errand_of(workspace: Path, **changed: Any) -> Errand:
     competition = compete(workspace)
-    run = prepare(competition, model, {}, 0, Limits(300))
-    return replace(Errand.of(competition, model, run, False), **changed)
+    run = prepare(competition, "centroid", {}, 0, Limits(300))
+    return replace(Errand.of(competition, "centroid", run, False), **changed)
 
 
 @pytest.mark.parametrize(
@@ -473,7 +519,7 @@ def test_data_are_asked_for_put_in_the_cache_verified_and_asked_for_anew_when_da
     folder = compete(tmp_path).data.folder
     monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path / "there"))
     assert errand.do(text).lacks_data
-    assert not errand.do(text, packed).error
+    assert not errand.bring(text, packed).error
     mine = tmp_path / "there" / "data" / "pebbles" / "objects" / folder.name
     assert {p.name: p.read_bytes() for p in mine.iterdir()} == {p.name: p.read_bytes() for p in folder.iterdir()}
     assert [p.name for p in mine.parent.iterdir() if p.is_dir()] == [folder.name]
@@ -485,14 +531,15 @@ def test_data_are_asked_for_put_in_the_cache_verified_and_asked_for_anew_when_da
     assert not mine.exists()
     spoilt = bytearray(packed)
     spoilt[packed.index(bytes(matrix[-16:-1])) + 3] ^= 1
-    assert "was damaged" in errand.do(text, bytes(spoilt)).error
+    assert "was damaged" in errand.bring(text, bytes(spoilt)).error
     assert not mine.exists()
-    assert errand.do(text, packed).parcel
+    assert not errand.bring(text, packed).error
+    assert errand.do(text).parcel
 
 
 def test_what_comes_back_is_believed_no_further_than_it_can_be_checked(tmp_path: Path) -> None:
     job = jobs(tmp_path, ("centroid",), (0,))[0]
-    sent = cluster._Errands.of(job, {})
+    sent = cluster._Sending.of(job, {})
     answer = errand.do(sent.text, where="tcp://there")
 
     def changed(name: str, change: Callable[[bytes], bytes]) -> Answer:
@@ -515,12 +562,12 @@ def test_what_comes_back_is_believed_no_further_than_it_can_be_checked(tmp_path:
         changed("run.json", lambda _: b"{}"),
         replace(answer, parcel=b"x" * 1024),
     ):  # fmt: skip
-        told = cluster._entered(sent, bad, {})
+        told = intake.entered(job, sent.run, sent.name, bad)
         assert isinstance(told, GenoboardError)
         assert str(told).startswith("The worker tcp://there sent back what cannot be entered: centroid, seed 0: ")
     assert not Store(Workspace(tmp_path).database).entries(), "nothing of it was recorded"
     assert not [p for p in (tmp_path / "submissions").rglob("*") if p.is_file()]
-    assert isinstance(cluster._entered(sent, answer, {}), Entry)
+    assert isinstance(intake.entered(job, sent.run, sent.name, answer), Entry)
 
 
 # A parcel

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from queue import Empty, Queue
-from typing import Any, get_args
+from typing import Any
 
-from genoboard_leaderboard.entry import Entry, Verdict
+from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.errors import LeaderboardError
 
-from . import errand, lease, parcel, scoring, submission
-from .competition import Competition
-from .errand import ENTRY_FILES, Answer, Errand
-from .errors import DataError, GenoboardError, UndefinedScore, UsageError
-from .evaluation import begun, measure
+from . import errand, parcel
+from .errand import Answer, Errand
+from .errors import DataError, GenoboardError, UsageError
 from .grid import GridJob, controls_first
+from .intake import entered
 from .provenance import installed
 from .recall import recalled
-from .record import SubmissionFolder
 from .run import Run, prepare
-from .submission import Submission
-from .workspace import LOG, PREDICTIONS, RECORD, REPLICATES
 
 CONNECT, POLL = 10.0, 0.5
 RETRIES, LOST = 2, 3
-# two processors may add in another order, and part in the last digits
-NEARLY = 1e-9
-# room for what a run leaves that `--disk` does not count
-BEYOND = 1 << 30
-# what a record says of the machine on which a run was
-TOLD = ("versions", "sources", "folds", "genoboard", "python", "platform", "oof_sha256")
 
 
 def run(jobs: Sequence[GridJob], scheduler: str, reuse: bool = True, **talk: Any) -> Iterator[tuple[GridJob, Entry | Exception]]:
@@ -57,21 +43,24 @@ def run(jobs: Sequence[GridJob], scheduler: str, reuse: bool = True, **talk: Any
                 try:
                     if (failed := ready[key]) is not None:
                         raise failed
-                    errands = _Errands.of(job, talk)
-                    found = recalled(job.competition, errands.run, errands.name, job.oof, environment=environment) if reuse else None
+                    sending = _Sending.of(job, talk)
+                    found = recalled(job.competition, sending.run, sending.name, job.oof, environment=environment) if reuse else None
                     if found is not None:
                         talk.get("tell", lambda _: None)(
-                            f"{errands.name}, seed {job.seed}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again."
+                            f"{sending.title}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again."
                         )
-                        _count(job, errands, talk)
+                        _count(job, sending, talk)
                         yield job, found
                     else:
-                        sent.send(errands)
+                        sent.send(sending)
                 except (GenoboardError, LeaderboardError) as error:
                     yield job, error
-            for errands, what in sent.answers(talk):
-                _count(errands.job, errands, talk)
-                yield errands.job, what if isinstance(what, Exception) else _entered(errands, what, talk)
+            for sending, what in sent.answers(talk):
+                _count(sending.job, sending, talk)
+                yield (
+                    sending.job,
+                    what if isinstance(what, Exception) else entered(sending.job, sending.run, sending.name, what, talk.get("stream")),
+                )
         finally:
             sent.cancel()
 
@@ -137,14 +126,14 @@ def _needs_gpu(job: GridJob) -> bool:
     return job.gpu or (job.model in plugins.models and plugins.models[job.model].gpu)
 
 
-def _count(job: GridJob, errands: _Errands, talk: Mapping[str, Any]) -> None:
+def _count(job: GridJob, sending: _Sending, talk: Mapping[str, Any]) -> None:
     """Move the bar by a job's folds."""
-    for _ in talk.get("progress", lambda folds, _: folds)(job.competition.folds, errands.name):
+    for _ in talk.get("progress", lambda folds, _: folds)(job.competition.folds, sending.name):
         pass
 
 
 @dataclass
-class _Errands:
+class _Sending:
     """A job that was sent, as often as it took."""
 
     job: GridJob
@@ -154,120 +143,151 @@ class _Errands:
     lost: int = 0
     asked: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.name}, seed {self.job.seed}"
+
     @classmethod
-    def of(cls, job: GridJob, talk: Mapping[str, Any]) -> _Errands:
+    def of(cls, job: GridJob, talk: Mapping[str, Any]) -> _Sending:
         run = prepare(job.competition, job.model, job.parameters, job.seed, job.limits, tell=talk.get("tell", lambda _: None))
         return cls(job, run, job.name or run.model.name, Errand.of(job.competition, job.model, run, job.oof).text())
 
 
 class _Sent:
-    """What is under way: jobs, and the data that some worker lacked."""
+    """What is under way: jobs, and the data that some worker lacked, with the jobs that wait for them."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.waiting: dict[Any, tuple[_Errands, str]] = {}
-        self.done: Queue[Any] = Queue()
+        self.waiting: dict[Any, _Sending] = {}
+        self.bringing: dict[Any, tuple[str, str]] = {}
+        self.parked: dict[tuple[str, str], list[_Sending]] = {}
         self.packed: dict[str, bytes] = {}
-        self.data: dict[tuple[str, str], Any] = {}
+        self.done: Queue[Any] = Queue()
 
-    def send(self, errands: _Errands, to: str = "") -> None:
-        """Send a job to any worker, or to one, with its data."""
-        how: dict[str, Any] = {"pure": False, "retries": RETRIES}
-        if _needs_gpu(errands.job):
-            how["resources"] = {"GPU": 1}
-        data = None
-        if to:
-            # before jobs that have not begun: these would ask for the same data
-            how |= {"workers": [to], "priority": 10}
-            try:
-                data = self._data(errands.job.competition, to)
-            except TimeoutError:
-                # that worker is gone by now
-                return self.send(errands)
-        future = self.client.submit(on_worker, errands.text, data, **how)
-        self.waiting[future] = (errands, to)
+    def send(self, sending: _Sending) -> None:
+        """Send a job to whichever worker is free."""
+        self._require_scheduler()
+        resources = {"GPU": 1} if _needs_gpu(sending.job) else None
+        future = self.client.submit(on_worker, sending.text, pure=False, retries=RETRIES, resources=resources)
+        self.waiting[future] = sending
         future.add_done_callback(self.done.put)
 
-    def _data(self, competition: Competition, to: str) -> Any:
-        print_ = competition.data.fingerprint
-        if print_ not in self.packed:
-            self.packed = {print_: parcel.pack(competition.data.folder)}
-        if (to, print_) not in self.data:
-            self.data[to, print_] = self.client.scatter(self.packed[print_], workers=[to], hash=False)
-        return self.data[to, print_]
-
-    def answers(self, talk: Mapping[str, Any]) -> Iterator[tuple[_Errands, Answer | Exception]]:
+    def answers(self, talk: Mapping[str, Any]) -> Iterator[tuple[_Sending, Answer | Exception]]:
         """Yield what comes back, until everything has."""
-        while self.waiting:
+        while self.waiting or self.parked:
             try:
-                done = [self.done.get(timeout=POLL)]
+                future = self.done.get(timeout=POLL)
             except Empty:
-                done = []
+                future = None
+            self._require_scheduler()
             if (stream := talk.get("stream")) is not None:
                 stream("")
-            # what was cancelled is done as well
-            for future in [f for f in done if f in self.waiting]:
-                errands, _ = self.waiting.pop(future)
-                answer = self._taken(future, errands)
-                if answer is not None:
-                    yield errands, answer
-            self._left_behind()
-            # what has been unpacked there is no longer held in that worker's memory
-            for key in self.data.keys() - {(to, e.job.competition.data.fingerprint) for e, to in self.waiting.values()}:
-                self.data.pop(key).release()
+            # what was cancelled is done as well, and in neither
+            if future in self.waiting:
+                yield from self._taken(self.waiting.pop(future), future)
+            elif future in self.bringing:
+                yield from self._brought(self.parked.pop(self.bringing.pop(future)), future)
+            yield from self._left_behind()
 
-    def _taken(self, future: Any, errands: _Errands) -> Answer | Exception | None:
-        """Return what came of a job, or None where it was sent once more."""
+    def _taken(self, sending: _Sending, future: Any) -> Iterator[tuple[_Sending, Answer | Exception]]:
+        answer = self._result(sending, future)
+        if isinstance(answer, Exception) or not answer.lacks_data:
+            yield from self._settled(sending, answer)
+            return
+        sending.asked[answer.where] += 1
+        if sending.asked[answer.where] > LOST:
+            yield sending, DataError(f"The worker {answer.where} loses the data that it is sent. Is its GENOBOARD_CACHE cleaned meanwhile?")
+            return
+        key = answer.where, sending.job.competition.data.fingerprint
+        if key in self.parked:
+            self.parked[key].append(sending)
+        else:
+            yield from self._bring(key, sending)
+
+    def _bring(self, key: tuple[str, str], sending: _Sending) -> Iterator[tuple[_Sending, Exception]]:
+        """Send data to a worker; the jobs that asked for them wait, bound to no worker, until they are there."""
+        to, content = key
+        if content not in self.packed:
+            self.packed = {content: parcel.pack(sending.job.competition.data.folder)}
+        try:
+            data = self.client.scatter(self.packed[content], workers=[to], hash=False)
+        except (OSError, ValueError, KeyError) as error:
+            # that worker is gone by now
+            yield from self._again(sending, error)
+            return
+        # before the jobs that have not begun there: these would ask for the same
+        future = self.client.submit(to_worker, sending.text, data, pure=False, retries=RETRIES, workers=[to], priority=10)
+        self.parked[key], self.bringing[future] = [sending], key
+        future.add_done_callback(self.done.put)
+
+    def _brought(self, parked: Sequence[_Sending], future: Any) -> Iterator[tuple[_Sending, Exception]]:
+        answer = self._result(parked[0], future)
+        for sending in parked:
+            if isinstance(answer, Exception) or answer.error:
+                yield from self._settled(sending, answer)
+            else:
+                self.send(sending)
+
+    def _result(self, sending: _Sending, future: Any) -> Answer | Exception:
         dask = _dask()
         try:
             answer: Answer = future.result()
         except dask.KilledWorker as error:
             return GenoboardError(
-                f"{errands.name}, seed {errands.job.seed}: every worker that ran it died, the last at {error.last_worker.address}. Its log says more; often it ran out of memory."
+                f"{sending.title}: every worker that ran it died, the last at {error.last_worker.address}. Its log says more; often it ran out of memory."
             )
         except dask.CancelledError as error:
-            # the data that were sent with it went with their worker
-            return self._again(errands, error)
+            return _Lost(str(error))
         except Exception as error:  # whatever a machine of somebody else's raises is that job's
-            return GenoboardError(f"{errands.name}, seed {errands.job.seed}: a worker failed with {type(error).__name__}: {error}")
+            return GenoboardError(f"{sending.title}: a worker failed with {type(error).__name__}: {error}")
         finally:
             future.release()
-        if answer.lacks_data:
-            errands.asked[answer.where] += 1
-            if errands.asked[answer.where] > LOST:
-                return DataError(f"The worker {answer.where} loses the data that it is sent. Is its GENOBOARD_CACHE cleaned meanwhile?")
-            self.send(errands, answer.where)
-            return None
-        return GenoboardError(f"The worker {answer.where}: {answer.error}") if answer.error else answer
+        return answer
 
-    def _again(self, errands: _Errands, error: Exception) -> Exception | None:
-        errands.lost += 1
-        if errands.lost > LOST:
-            return GenoboardError(f"{errands.name}, seed {errands.job.seed}: the scheduler lost it {errands.lost} times ({error}).")
-        self.send(errands)
-        return None
+    def _settled(self, sending: _Sending, answer: Answer | Exception) -> Iterator[tuple[_Sending, Any]]:
+        if isinstance(answer, _Lost):
+            yield from self._again(sending, answer)
+        elif isinstance(answer, Answer) and answer.error:
+            yield sending, GenoboardError(f"The worker {answer.where}: {answer.error}")
+        else:
+            yield sending, answer
 
-    def _left_behind(self) -> None:
-        """Send anew what was meant for a worker that is gone: nobody else may take it."""
-        if not self.data:
+    def _again(self, sending: _Sending, error: Exception) -> Iterator[tuple[_Sending, Exception]]:
+        sending.lost += 1
+        if sending.lost > LOST:
+            yield sending, GenoboardError(f"{sending.title}: the scheduler lost it {sending.lost} times ({error}).")
+        else:
+            self.send(sending)
+
+    def _left_behind(self) -> Iterator[tuple[_Sending, Exception]]:
+        """Send anew what waits for data that are on their way to a worker which is gone: no other may take them."""
+        if not self.parked:
             return
         there = self.client.scheduler_info(n_workers=-1)["workers"]
-        for key in [k for k in self.data if k[0] not in there]:
-            self.data.pop(key).release()
-        for future, (errands, to) in list(self.waiting.items()):
-            if to and to not in there:
-                del self.waiting[future]
-                self.client.cancel([future], force=True)
-                self.send(errands)
+        for future, key in [(f, k) for f, k in self.bringing.items() if k[0] not in there]:
+            del self.bringing[future]
+            self.client.cancel([future], force=True)
+            for sending in self.parked.pop(key):
+                yield from self._again(sending, _Lost(f"{key[0]} is gone"))
+
+    def _require_scheduler(self) -> None:
+        if self.client.status in ("closing", "closed"):
+            raise GenoboardError(
+                f"The scheduler at {self.client.scheduler.address} is gone, with {len(self.waiting)} of these jobs. What came back before is entered: start it, and run the same again."
+            )
 
     def cancel(self) -> None:
         """Let nothing run that nobody waits for."""
-        if self.waiting:
-            with suppress(Exception):  # the scheduler may be what went away
-                self.client.cancel(list(self.waiting), force=True)
+        with suppress(Exception):  # the scheduler may be what went away
+            self.client.cancel([*self.waiting, *self.bringing], force=True)
 
 
-def on_worker(text: str, data: bytes | None) -> Answer:
+class _Lost(Exception):
+    """The scheduler no longer knows of it."""
+
+
+def on_worker(text: str) -> Answer:
     """Do an errand as a task of a Dask worker, for as long as somebody waits for it."""
     worker = _dask().get_worker()
     key = worker.get_current_task()
@@ -276,70 +296,9 @@ def on_worker(text: str, data: bytes | None) -> Answer:
         task = worker.state.tasks.get(key)
         return task is None or task.state in ("cancelled", "released")
 
-    return errand.do(text, data, worker.address, stopped)
+    return errand.do(text, worker.address, stopped)
 
 
-def _entered(errands: _Errands, answer: Answer, talk: Mapping[str, Any]) -> Entry | Exception:
-    """Make the entry of what came back, through the same door as every other; what a worker says is believed no further than it can be checked."""
-    job, ours = errands.job, errands.job.competition
-    try:
-        if len(answer.parcel) > job.limits.disk + BEYOND:
-            raise DataError(f"it sent {len(answer.parcel) >> 20} MB.")
-        with lease.temporary(Path(tempfile.gettempdir()), "genoboard-parcel-") as came:
-            parcel.unpack(answer.parcel, came, ENTRY_FILES)
-            record = json.loads((came / RECORD).read_text(encoding="utf-8"))
-            theirs = Entry.from_dict(record["entry"])
-            open_board = ours.unhosted.board
-            if theirs.board != open_board or theirs.verdict not in get_args(Verdict) or theirs.seed != job.seed:
-                raise DataError("it answered for another run than the one that it was sent.")
-            if (stream := talk.get("stream")) is not None and (came / LOG).exists():
-                stream((came / LOG).read_text(encoding="utf-8", errors="replace"))
-            given = _read(came, theirs, ours) if theirs.verdict == "ok" else None
-            with SubmissionFolder(ours, errands.name) as folder:
-                ours_to_write = (RECORD, REPLICATES, *([PREDICTIONS] if given is not None else []))
-                for path in [p for p in came.iterdir() if p.name not in ours_to_write]:
-                    # it may lie on another disk
-                    shutil.move(path, folder.path / path.name)
-                entry = begun(ours, errands.run, folder, errands.name, job.message, job.team, answer.installed)
-                entry = replace(
-                    entry,
-                    verdict=theirs.verdict,
-                    reason=theirs.reason,
-                    seconds_fit=theirs.seconds_fit,
-                    seconds_predict=theirs.seconds_predict,
-                    peak_memory=theirs.peak_memory,
-                    isolation=theirs.isolation,
-                )
-                replicates: Mapping[str, Any] = {}
-                if given is not None:
-                    entry, replicates = measure(ours, folder, entry, given.prediction)
-                    if entry.submission_sha256 != theirs.submission_sha256:
-                        raise DataError("its predictions are not what they were when they were scored there.")
-                details = {
-                    **{k: record[k] for k in TOLD if k in record},
-                    "limits": asdict(job.limits),
-                    "estimator": errands.run.model.target,
-                    "worker": answer.where,
-                }
-                return folder.keep(replace(entry, notes=theirs.notes), replicates, details)
-    except (DataError, UndefinedScore, LeaderboardError, KeyError, TypeError, ValueError, OSError) as error:
-        return GenoboardError(f"The worker {answer.where} sent back what cannot be entered: {errands.name}, seed {job.seed}: {error}")
-    except GenoboardError as error:
-        return error
-
-
-def _read(came: Path, theirs: Entry, ours: Competition) -> Submission:
-    """Return the predictions; raise `DataError` where they are not those of which the worker tells, or do not score what it says."""
-    given = submission.read(came / PREDICTIONS, ours.form)
-    if given.sha256 != theirs.submission_sha256:
-        raise DataError("its predictions are not what they were when they were scored there.")
-    solution = ours.unhosted.solution
-    for metric, told in zip(ours.metrics, theirs.scores, strict=True):
-        try:
-            value = scoring.value_of(metric, solution.truth, solution.rows_of(given.prediction), solution.classes, solution.beside)
-        except UndefinedScore:
-            value = None
-        same = value is told.value if value is None or told.value is None else abs(value - told.value) <= NEARLY * max(1.0, abs(value))
-        if metric.name != told.metric or not same:
-            raise DataError(f"it says {told.metric} {told.value}, and its predictions score {metric.name} {value}.")
-    return given
+def to_worker(text: str, data: bytes) -> Answer:
+    """Put an errand's data into the cache of a Dask worker, as a task of it."""
+    return errand.bring(text, data, _dask().get_worker().address)

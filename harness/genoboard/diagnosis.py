@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from . import joining
 from .errors import InvalidSubmission, nearest
 from .metrics import Reads
 
@@ -75,6 +76,11 @@ class Form:
     def id_array(self) -> pa.StringArray:
         """The ids as an Arrow array."""
         return self.ids.cast(pa.string()) if isinstance(self.ids, pa.Array) else pa.array(self.ids, pa.string())
+
+    @cached_property
+    def keys(self) -> joining.Keys | None:
+        """What rows are joined by; None where the ids are too long for that."""
+        return joining.keys(self.id_array)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .plugins import Plugins, load_plugins
 from .provenance import installed
 from .run import Run, code, prepare, withheld
 from .surroundings import located
+from .task import Task
 from .version import __version__
 from .workspace import Workspace, umask
 
@@ -122,8 +123,17 @@ def about() -> dict[str, str]:
     return {"genoboard": __version__, "scorer": str(scoring.VERSION), "installed": installed(), "host": socket.gethostname()}
 
 
-def do(text: str, sent: bytes | None = None, where: str = "", stopped: Callable[[], bool] = lambda: False) -> Answer:
-    """Do an errand on this machine; `sent` is the prepared dataset, where it was asked for."""
+def bring(text: str, sent: bytes, where: str = "") -> Answer:
+    """Put the prepared dataset of an errand, as it was `sent`, into this machine's cache, verified."""
+    try:
+        _held(Errand.read(text), sent)
+    except (GenoboardError, LeaderboardError) as error:
+        return Answer(where, error=str(error))
+    return Answer(where)
+
+
+def do(text: str, where: str = "", stopped: Callable[[], bool] = lambda: False) -> Answer:
+    """Do an errand on this machine, or say that the data are not here; `stopped` is asked again and again whether anybody still waits."""
     errand = Errand.read(text)
 
     def stream(_: str) -> None:
@@ -134,7 +144,7 @@ def do(text: str, sent: bytes | None = None, where: str = "", stopped: Callable[
     try:
         if errand.genoboard != __version__:
             raise UsageError(f"it has genoboard {__version__}, and this is {errand.genoboard}. Install the same on both.")
-        prepared = _prepared(errand, sent)
+        prepared = _held(errand)
         if prepared is None:
             return Answer(where, lacks_data=True)
         with lease.temporary(Path(tempfile.gettempdir()), "genoboard-errand-") as home:
@@ -191,8 +201,8 @@ def _arranged(errand: Errand, prepared: Prepared, home: Path) -> tuple[Competiti
     return competition, model, limits
 
 
-def _prepared(errand: Errand, sent: bytes | None) -> Prepared | None:
-    """Return the dataset from this machine's cache, verified; what was `sent` is put there first, by one job of several. None: it is not there."""
+def _held(errand: Errand, sent: bytes | None = None) -> Prepared | None:
+    """Return the dataset from this machine's cache, verified; what was `sent` is put there where it is not. None: it is not there."""
     task = load_plugins().tasks.get(errand.task)
     if task is None:
         raise UsageError(f"there is no task {errand.task!r}. Install there: {' '.join(errand.needs)}.")
@@ -200,27 +210,29 @@ def _prepared(errand: Errand, sent: bytes | None) -> Prepared | None:
     if not folder.is_dir() and sent is None:
         return None
     try:
+        # one of several that begin at once takes out what is damaged, and puts in what was sent
         with locked(folder.with_name(f".{folder.name}.lock")):
-            found = _held(task, errand, folder)
-            if found is None and sent is not None:
-                with lease.temporary(folder.parent, ".sent-") as new:
-                    parcel.unpack(sent, new, DATASET_FILES)
-                    if data.opened(task, errand.data, new).fingerprint != errand.data_fingerprint:
-                        raise DataError(f"what was sent to it is not {errand.task} / {errand.data}.")
-                    os.chmod(new, 0o777 & ~umask())
-                    os.replace(new, folder)
-                found = _held(task, errand, folder)
+            if folder.is_dir() and (found := _opened(task, errand, folder)) is not None:
+                return found
+            if sent is None:
+                return None
+            with lease.temporary(folder.parent, ".sent-") as new:
+                parcel.unpack(sent, new, DATASET_FILES)
+                if data.opened(task, errand.data, new).fingerprint != errand.data_fingerprint:
+                    raise DataError(f"what was sent to it is not {errand.task} / {errand.data}.")
+                os.chmod(new, 0o777 & ~umask())
+                os.replace(new, folder)
+            return _opened(task, errand, folder)
     except OSError as error:
         raise DataError(f"its cache {folder.parent} cannot be written ({error.strerror}). Set GENOBOARD_CACHE there.") from error
-    return found
 
 
-def _held(task: Any, errand: Errand, folder: Path) -> Prepared | None:
-    if not folder.is_dir():
-        return None
+def _opened(task: Task, errand: Errand, folder: Path) -> Prepared | None:
     try:
         found = data.opened(task, errand.data, folder)
-    except DataError:
+    except DataError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
         # damaged, and removed: it is sent anew
         return None
     return found if found.fingerprint == errand.data_fingerprint else None

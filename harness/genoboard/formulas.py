@@ -131,7 +131,13 @@ def _rescaled(probabilities: Floats) -> Floats:
 
 
 def _log_loss(truth: Ints, probabilities: Floats) -> Floats:
-    return -np.log(np.clip(_rescaled(probabilities)[np.arange(len(truth)), truth], EPSILON, 1 - EPSILON))
+    if probabilities.ndim == 1:
+        true = _rescaled(probabilities)[np.arange(len(truth)), truth]
+    else:
+        # as `_rescaled` does it, of the one number in each row that counts
+        total = _sum(probabilities)
+        true = probabilities[np.arange(len(truth)), truth] / np.where(total > 0, total, np.nan)
+    return -np.log(np.clip(true, EPSILON, 1 - EPSILON))
 
 
 def _brier(truth: Ints, probabilities: Floats) -> Floats:

@@ -58,7 +58,10 @@ class GridJob:
     def command(self, out: str | None = None) -> str:
         """Return the command line that does this job alone; with `out`, into a folder of its own there, leaving the index as it is."""
         place, limits = self.competition, self.limits
-        words = ["genoboard", "--workspace", str(place.workspace.root), "run", place.task.name, self.model]
+        file, _, name = self.model.rpartition(":")
+        # whoever starts it may do so in another folder
+        model = f"{Path(file).absolute()}:{name}" if file.endswith(".py") else self.model
+        words = ["genoboard", "--workspace", str(place.workspace.root), "run", place.task.name, model]
         words += ["--split", place.split.name, "--data", place.data.name, "--seed", str(self.seed)]
         words += [f"--set={key}={json.dumps(value)}" for key, value in self.parameters.items()]
         given = {"--name": self.name, "-m": self.message, "--team": self.team}

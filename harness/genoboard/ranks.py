@@ -14,20 +14,22 @@ Ints = NDArray[np.int64]
 def ascending(values: Floats) -> tuple[Ints, NDArray[np.bool_]]:
     """Return the order (n,), and (n - 1,) whether each place ties with the next.
 
-    Two radix passes over the leading 32 bits that differ, then a comparison sort of the few rows that share these:
-    a third of argsort's time for a million rows, and not subject to how well the processor suits numpy's quicksort.
+    Each number's leading bits, with its row behind them, are sorted as one integer, which takes a fraction of the time of sorting rows by
+    their numbers; then a comparison sort of the few rows that share these bits.
     """
     bits = (values + 0.0).view(np.int64)  # + 0.0 makes -0.0 the 0.0 that it equals
     if bits.min() < 0:
         bits ^= (bits >> 63) & np.int64(2**63 - 1)  # now ordered like the numbers
     unsigned = bits.view(np.uint64)
     unsigned -= bits.min().view(np.uint64)
-    unsigned >>= np.uint64(max(0, int(unsigned.max()).bit_length() - 32))
-    low, high = unsigned.astype(np.uint16), (unsigned >> np.uint64(16)).astype(np.uint16)
-    order = low.argsort(kind="stable")
-    order = order[high[order].argsort(kind="stable")]
-    low = low[order]
-    ties = low[1:] == low[:-1]  # the high half is the same, too, but for chance
+    place = len(values).bit_length()
+    unsigned >>= np.uint64(max(0, int(unsigned.max()).bit_length() + place - 64))
+    unsigned <<= np.uint64(place)
+    unsigned |= np.arange(len(values), dtype=np.uint64)
+    unsigned.sort()
+    order = (unsigned & np.uint64((1 << place) - 1)).astype(np.int64)
+    unsigned >>= np.uint64(place)
+    ties = unsigned[1:] == unsigned[:-1]
     shared = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
     undecided = values[order[shared]]
     if (undecided[1:] < undecided[:-1]).any():

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from . import scoring, submission
+from . import joining, scoring, submission
 from .errors import DataError, InvalidSubmission, UndefinedScore, UsageError, nearest
 from .metrics import Metric
 from .submission import Form
@@ -47,34 +48,37 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
             f"{solution} has no column {key!r}. "
             + (f"Did you mean {near[0]!r}?" if near else f"Its columns: {', '.join(table.column_names)}.")
         )
-    ids = _column(table, key)
+    ids = table.column(key).combine_chunks()
     _require_ids(ids, solution, key)
-    counted, usage = np.ones(len(ids), dtype=bool), np.full(len(ids), PUBLIC)
+    # a slice, which copies nothing, until there is something to leave out
+    counted: NDArray[np.bool_] | slice = slice(None)
+    usage = np.zeros(0, dtype=str)
     notes: list[str] = []
     if USAGE in table.column_names:
         usage = _usage(table, solution, ids)
-        counted = usage != IGNORED
-        if not counted.any():
+        kept = usage != IGNORED
+        if not kept.any():
             raise DataError(f"{solution}: every row is marked {USAGE} = Ignored, so that there is nothing to score.")
-        if not counted.all():
-            notes.append(f"{int((~counted).sum()):,} of {len(ids):,} rows are marked Ignored in the solution and do not count")
+        if not kept.all():
+            notes.append(f"{int((~kept).sum()):,} of {len(ids):,} rows are marked Ignored in the solution and do not count")
+            counted, usage, table = kept, usage[kept], table.filter(pa.array(kept))
     names = [c for c in table.column_names if c not in (key, USAGE)]
     if not names:
         raise DataError(f"{solution} has no column beside {key!r}: a label, a value, or one 0/1 column per class is needed.")
-    held = _Solution(solution, table.filter(pa.array(counted)), key, names, metric)
+    held = _Solution(solution, table, key, names, metric)
     if len(names) > 1:
         truth, classes, form = held.by_class(ids)
     elif metric.reads == "values":
         truth, classes, form = held.numbers(names[0]), (), Form(ids, key, names[0], (), "values")
     else:
-        truth, classes, form = held.by_label(ids, submission.read_columns(path), notes)
-    read = submission.read(path, form)
+        truth, classes, form = held.by_label(ids, path, notes)
+    read = submission.read(path, form, hashing=False)
     try:
         value = scoring.value_of(metric, truth, read.prediction[counted], classes)
     except UndefinedScore as error:
         order = f" The classes, counted from 0: {', '.join(classes)}." if classes else ""
         raise UndefinedScore(f"{metric.name} has no value on {solution}: {error}.{order}") from error
-    return value, (*_by_part(metric, truth, read.prediction[counted], classes, usage[counted]), *notes, *read.notes)
+    return value, (*_by_part(metric, truth, read.prediction[counted], classes, usage), *notes, *read.notes)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class _Solution:
     names: Sequence[str]
     metric: Metric
 
-    def by_class(self, ids: Sequence[str]) -> tuple[Truth, tuple[str, ...], Form]:
+    def by_class(self, ids: pa.StringArray) -> tuple[Truth, tuple[str, ...], Form]:
         """One 0/1 column per class."""
         if self.metric.reads == "values":
             raise UsageError(
@@ -109,31 +113,33 @@ class _Solution:
         form = Form(ids, self.key, label, tuple(self.names), self.metric.reads, exclusive=exclusive)
         return (truth.argmax(axis=1) if exclusive else truth), tuple(self.names), form
 
-    def by_label(self, ids: Sequence[str], given: pa.Table, notes: list[str]) -> tuple[Truth, tuple[str, ...], Form]:
-        """A column of labels: the submission has one of the same name, or one probability column per class."""
+    def by_label(self, ids: pa.StringArray, given: Path, notes: list[str]) -> tuple[Truth, tuple[str, ...], Form]:
+        """A column of labels: the submission `given` has one of the same name, or one probability column per class."""
         name, reads = self.names[0], self.metric.reads
-        values = _column(self.table, name)
-        if blank := next((i for i, v in zip(_column(self.table, self.key), values, strict=True) if not v.strip()), None):
+        column = self.table.column(name).combine_chunks().dictionary_encode()
+        labels, code = column.dictionary.to_pylist(), column.indices.to_numpy()
+        if blank := [i for i, label in enumerate(labels) if not label.strip()]:
+            where = self.table.column(self.key)[int(np.flatnonzero(np.isin(code, blank))[0])]
             raise DataError(
-                f"{self.path}: id {blank!r}, column {name!r}: the label is empty. Mark rows that do not count in a column {USAGE}, as Ignored."
+                f"{self.path}: id {where.as_py()!r}, column {name!r}: the label is empty. Mark rows that do not count in a column {USAGE}, as Ignored."
             )
-        if name in given.column_names and reads != "labels":
-            strange = next((v for v in values if _number(v) not in (0.0, 1.0)), None)
+        said = submission.names(given)
+        if name in said and reads != "labels":
+            strange = next((label for label in labels if _number(label) not in (0.0, 1.0)), None)
             if strange is not None:
                 raise DataError(
                     f"{self.path}: column {name!r} holds {strange!r}, which is neither 0 nor 1. For {self.metric.name} over such labels, submit one column per class."
                 )
-            return np.array([int(float(v)) for v in values]), ("0", "1"), Form(ids, self.key, name, (), reads)
-        said = set(_column(given, name)) if name in given.column_names else set(given.column_names) - {self.key}
-        known = set(values)
-        more = sorted(_new_labels(said, known)) if name in given.column_names or said & known else []
+            return np.array([int(float(label)) for label in labels])[code], ("0", "1"), Form(ids, self.key, name, (), reads)
+        entered = set(submission.read_columns(given).column(name).unique().to_pylist()) if name in said else set(said) - {self.key}
+        known = set(labels)
+        more = sorted(_new_labels(entered, known)) if name in said or entered & known else []
         if more:
             notes.append(
                 f"of these classes the solution has no row: {', '.join(more[:5])}" + (f" and {len(more) - 5} more" if len(more) > 5 else "")
             )
         classes = tuple(sorted({*known, *more}))
-        code = {c: i for i, c in enumerate(classes)}
-        return np.array([code[v] for v in values]), classes, Form(ids, self.key, name, classes, reads)
+        return np.array([classes.index(label) for label in labels])[code], classes, Form(ids, self.key, name, classes, reads)
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column as float64; raise `DataError` at the first cell that is not a finite number."""
@@ -155,7 +161,7 @@ def _read(solution: Path) -> pa.Table:
         raise DataError("\n".join([f"The solution {solution} cannot be read.", *(f"  - {p}" for p in error.problems)])) from error
 
 
-def _usage(table: pa.Table, solution: Path, ids: Sequence[str]) -> NDArray[np.str_]:
+def _usage(table: pa.Table, solution: Path, ids: pa.StringArray) -> NDArray[np.str_]:
     """Return what every row is for, in small letters; raise `DataError` at the first that is for something else."""
     given = _column(table, USAGE)
     usage = np.array([u.strip().lower() for u in given])
@@ -163,7 +169,7 @@ def _usage(table: pa.Table, solution: Path, ids: Sequence[str]) -> NDArray[np.st
     if len(strange):
         at = int(strange[0])
         raise DataError(
-            f"{solution}: row {at + 1}, id {ids[at]!r}, column {USAGE!r}: {given[at]!r} is none of Public, Private and Ignored. Write one of these."
+            f"{solution}: row {at + 1}, id {ids[at].as_py()!r}, column {USAGE!r}: {given[at]!r} is none of Public, Private and Ignored. Write one of these."
         )
     return usage
 
@@ -187,14 +193,16 @@ def _column(table: pa.Table, name: str) -> list[str]:
     return [str(v) for v in table.column(name).to_pylist()]
 
 
-def _require_ids(ids: Sequence[str], solution: Path, key: str) -> None:
-    found, times = Counter(ids).most_common(1)[0]
-    if times > 1:
+def _require_ids(ids: pa.StringArray, solution: Path, key: str) -> None:
+    told = joining.keys(ids)
+    if (told is None or told.may_repeat) and pc.count_distinct(ids).as_py() < len(ids):
+        found, times = Counter(ids.to_pylist()).most_common(1)[0]
         raise DataError(
             f"{solution}: id {found!r} occurs {times} times in column {key!r}. Every row of a solution needs an id of its own; --id names another column."
         )
-    if "" in ids:
-        raise DataError(f"{solution}: row {ids.index('') + 1} has no id in column {key!r}. Every row of a solution needs one.")
+    blank = np.flatnonzero(pc.binary_length(ids).to_numpy() == 0)
+    if len(blank):
+        raise DataError(f"{solution}: row {blank[0] + 1} has no id in column {key!r}. Every row of a solution needs one.")
 
 
 def _number(text: str) -> float:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from . import joining
 from .diagnosis import LONG, SHORT, UNNAMED, Findings, Form, as_text, check_header, diagnose, is_text
 from .errors import InvalidSubmission, nearest
 
@@ -59,8 +60,10 @@ class Submission:
     sha256: str
 
 
-def read(path: Path, form: Form) -> Submission:
+def read(path: Path, form: Form, hashing: bool = True) -> Submission:
     """Read the submission at `path`: ``.csv``, ``.csv.gz`` or ``.parquet``, rows joined by id, columns by name.
+
+    Its SHA-256 takes a tenth of the time; without `hashing` it may be that of nothing.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def read(path: Path, form: Form) -> Submission:
         source, digest = _parquet(raw, path, most), hashlib.sha256(raw).hexdigest()
         prediction = _arranged(_typed(source, form), form)
     else:
-        table, digest = _fast_csv(path, kind, most, form)
+        table, digest = _fast_csv(path, kind, most, form, hashing)
         prediction = _arranged(table, form)
         if prediction is None:
             raw = _bytes(path, most)
@@ -150,6 +153,31 @@ def read_columns(path: Path) -> pa.Table:
     if not sound:
         raise InvalidSubmission(str(path), ["the file has a header but no rows"])
     return pa.table({n: pa.array(c, pa.string()) for n, c in zip(header, zip(*sound, strict=True), strict=True)})
+
+
+def names(path: Path) -> list[str]:
+    """Return the names of a file's columns; raise as `read_columns` does, which is asked where the header is odd in the least."""
+    kind = _kind(path)
+    if kind != ".parquet":
+        try:
+            with path.open("rb") as file:
+                stream: Any = gzip.GzipFile(fileobj=file) if kind == ".csv.gz" else file
+                found = _header(stream.readline(WINDOW))
+            if found is not None:
+                return found
+        except (OSError, EOFError, zlib.error):
+            pass
+    return list(read_columns(path).column_names)
+
+
+def _header(line: bytes) -> list[str] | None:
+    """Return the names in a CSV's first line; None where anything about them is odd."""
+    try:
+        found = next(csv.reader([line.decode("utf-8-sig")], strict=True))
+    except (UnicodeDecodeError, csv.Error, StopIteration):
+        return None
+    odd = len(set(found)) < max(2, len(found)) or any(map(UNNAMED.fullmatch, found)) or not line.endswith(b"\n")
+    return None if odd else found
 
 
 def _kind(path: Path) -> str:
@@ -240,17 +268,18 @@ def _of_labels(wanted: Sequence[str], form: Form) -> bool:
 
 
 class _Hashed(io.RawIOBase):
-    """A file's bytes, hashed as they are read."""
+    """A file's bytes, hashed as they are read, unless nobody asks for that."""
 
-    def __init__(self, file: io.RawIOBase) -> None:
-        self.file, self.sha256 = file, hashlib.sha256()
+    def __init__(self, file: io.RawIOBase, asked: bool) -> None:
+        self.file, self.sha256, self.asked = file, hashlib.sha256(), asked
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         count = self.file.readinto(buffer) or 0
-        self.sha256.update(memoryview(buffer)[:count])
+        if self.asked:
+            self.sha256.update(memoryview(buffer)[:count])
         return count
 
 
@@ -276,24 +305,23 @@ class _Screened(io.RawIOBase):
         return b"" if self.odd else block
 
 
-def _fast_csv(path: Path, kind: str, most: int, form: Form | None = None) -> tuple[pa.Table | None, str]:
+def _fast_csv(path: Path, kind: str, most: int, form: Form | None = None, hashing: bool = True) -> tuple[pa.Table | None, str]:
     """Return the columns that `form` asks for, or all of them as strings, and the file's SHA-256; no table where anything is odd."""
     try:
         with path.open("rb", buffering=0) as file:
-            hashed = _Hashed(file)
+            hashed = _Hashed(file, hashing)
             stream: Any = io.BufferedReader(hashed, BLOCK)
             if kind == ".csv.gz":
                 stream = gzip.GzipFile(fileobj=stream)
-            line = stream.readline(WINDOW)
-            names = next(csv.reader([line.decode("utf-8-sig")], strict=True))
-            wanted = tuple(names) if form is None else _wanted(names, form)
-            if wanted is None or len(set(names)) < max(2, len(names)) or any(map(UNNAMED.fullmatch, names)) or not line.endswith(b"\n"):
+            found = _header(stream.readline(WINDOW))
+            wanted = None if found is None else tuple(found) if form is None else _wanted(found, form)
+            if wanted is None:
                 return None, ""
             screened = _Screened(stream, most)
             text = form is None or _of_labels(wanted, form)
             table = pyarrow.csv.read_csv(
                 screened,
-                pyarrow.csv.ReadOptions(column_names=names, block_size=BLOCK),
+                pyarrow.csv.ReadOptions(column_names=found, block_size=BLOCK),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types={n: pa.string() if text or n == wanted[0] else pa.float64() for n in wanted},
                     include_columns=wanted,
@@ -326,16 +354,8 @@ def _arranged(table: pa.Table | None, form: Form) -> NDArray[np.float64] | None:
     if table is None or table.num_rows != len(form.ids):
         return None
     n, width = len(form.ids), len(form.columns)
-    # One dictionary over both: an id's code is its position in the form, and unknown ids come after.
-    codes = pa.chunked_array([form.id_array, *table.column(0).chunks]).dictionary_encode().chunks
-    code = np.concatenate([c.indices.to_numpy() for c in codes])
-    if not np.array_equal(code[:n], np.arange(n)):
-        raise ValueError("Form.ids holds an id more than once")
-    position, seen = code[n:], np.zeros(n, bool)
-    if position.max() >= n:
-        return None
-    seen[position] = True
-    if not seen.all():
+    position = _positions(table.column(0), form)
+    if position is None:
         return None
     if is_text(table.column(1).type):
         label = pc.index_in(table.column(1), value_set=pa.array(form.classes, pa.string()))
@@ -355,6 +375,21 @@ def _arranged(table: pa.Table | None, form: Form) -> NDArray[np.float64] | None:
     if form.sums and not (prediction.sum(axis=1) > 0).all():
         return None
     return prediction if form.classes else prediction[:, 0]
+
+
+def _positions(ids: pa.ChunkedArray, form: Form) -> NDArray[np.int64] | None:
+    """Return the place of every row in the form; None where an id is unknown, missing or there more than once."""
+    given = joining.keys(ids) if form.keys is not None else None
+    if form.keys is not None and given is not None and not form.keys.may_repeat:
+        return joining.places(form.keys, given)
+    n = len(form.ids)
+    # One dictionary over both: an id's code is its position in the form, and unknown ids come after.
+    codes = pa.chunked_array([form.id_array, *ids.chunks]).dictionary_encode().chunks
+    code: NDArray[np.int64] = np.concatenate([c.indices.to_numpy() for c in codes])
+    if not np.array_equal(code[:n], np.arange(n)):
+        raise ValueError("Form.ids holds an id more than once")
+    position = code[n:]
+    return position if position.max() < n and len(np.unique(position)) == n else None
 
 
 def _notes(prediction: NDArray[np.float64], form: Form) -> tuple[str, ...]:

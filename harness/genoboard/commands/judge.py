@@ -111,9 +111,11 @@ def compare(workspace: str | None, task: str, a: str | None, b: str | None, ever
 @as_json
 def score(path: Path, solution: Path, metric: str, id_column: str | None, as_json: bool) -> None:
     """Score any CSV against any solution CSV; no task needed."""
+    from ..metrics import BUILTIN
     from ..solution import score_file
 
-    card = installed().metric(metric)
+    # a plugin may bring others, and cannot replace these
+    card = next((m for m in BUILTIN if m.name == metric.replace("_", "-")), None) or installed().metric(metric)
     value, notes = score_file(path, solution, card, id_column)
     if as_json:
         print_json({"metric": card.name, "score": value, "notes": list(notes)})
