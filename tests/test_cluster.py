@@ -13,6 +13,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from genoboard.errors import DataError
 from genoboard.grid import GridJob
 from genoboard.isolation import Limits
 from genoboard.run import prepare
+from genoboard.surroundings import require_graphics
 from genoboard.workspace import RECORD, Workspace
 from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.store import Store
@@ -327,6 +329,29 @@ def test_where_no_gpu_is_to_be_seen_a_run_that_needs_one_is_refused(tmp_path: Pa
     assert call(tmp_path, "centroid", "--gpu", "--list-jobs").stdout.rstrip().endswith("--gpu")
 
 
+@pytest.mark.parametrize(
+    ("names", "visible", "why"),
+    [
+        (("nvidia0", "nvidiactl"), None, ""),
+        (("nvidia0", "nvidia1"), "1", ""),
+        (("kfd",), None, ""),
+        (("nvidia0",), "-1", "CUDA_VISIBLE_DEVICES hides those that there are"),
+        (("nvidia0",), "", "CUDA_VISIBLE_DEVICES hides those that there are"),
+        (("nvidiactl", "null"), None, "there is no /dev/nvidia0 or /dev/kfd"),
+    ],
+)
+def test_a_gpu_is_what_the_devices_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], visible: str | None, why: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(UsageError, match=why) if why else nullcontext():
+        require_graphics("This", tmp_path)
+
+
 # What goes wrong
 
 
@@ -399,7 +424,8 @@ def test_a_worker_that_dies_while_data_are_on_their_way_costs_no_job(tmp_path: P
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_what_runs_on_the_workers(two: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupt_or_a_kill_ends_what_runs_on_the_workers(two: Cluster, tmp_path: Path, how: signal.Signals) -> None:
     (tmp_path / "nap.py").write_text(NAP.format(seconds=600))
     said = [
         sys.executable,
@@ -417,10 +443,11 @@ def test_an_interrupt_ends_what_runs_on_the_workers(two: Cluster, tmp_path: Path
         [*said, "--engine", "dask", "--scheduler", two.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     soon(lambda: all(m.running() for m in two.machines.values()))
-    client.send_signal(signal.SIGINT)
+    client.send_signal(how)
     _, err = client.communicate(timeout=60)
-    assert client.returncode == 130
-    assert err.rstrip().endswith("Stopped.")
+    if how == signal.SIGINT:
+        assert client.returncode == 130
+        assert err.rstrip().endswith("Stopped.")
     soon(lambda: not any(list((m.home / "tmp").glob("genoboard-job-*")) for m in two.machines.values()))
     assert entries(cluster.run(jobs(tmp_path, ("centroid",), (0,)), two.address)), "the workers are free again"
 

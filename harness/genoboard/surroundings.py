@@ -113,11 +113,11 @@ def _editable() -> Iterator[Path]:
             yield from map(Path, getattr(module, "MAPPING", {}).values())
 
 
-def require_graphics(what: str) -> None:
-    """Raise `UsageError` where `what` needs a GPU and this process sees none."""
+def require_graphics(what: str, devices: Path = Path("/dev")) -> None:
+    """Raise `UsageError` where `what` needs a GPU and this process sees none among its `devices`."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() in ("", "-1")
-    nvidia = any(re.fullmatch(r"nvidia\d+|dxg", p.name) for p in Path("/dev").iterdir())
-    if not (nvidia and not hidden) and not Path("/dev/kfd").exists():
+    nvidia = any(re.fullmatch(r"nvidia\d+|dxg", p.name) for p in devices.iterdir())
+    if not (nvidia and not hidden) and not (devices / "kfd").exists():
         why = "CUDA_VISIBLE_DEVICES hides those that there are" if nvidia else "there is no /dev/nvidia0 or /dev/kfd"
         raise UsageError(
             f"{what} needs a GPU, and none is to be seen here: {why}. Run it where there is one, or send it there: --engine dask."
