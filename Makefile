@@ -43,11 +43,14 @@ demo-report: demo ## the demo's best entry as a report, and its board as a page
 	$(BIN)/genoboard report xgboost
 	$(BIN)/genoboard leaderboard brain-region --format html -o board.html
 
+# a file's tests share what takes long to make, so they stay together; benchmarks are not among them
+SIDE_BY_SIDE := -n auto --dist loadfile -p no:benchmark
+
 test: $(STAMP) ## every test that is not slow
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-slow: $(STAMP) ## the slow ones
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m slow
 
 check: $(STAMP) ## ruff, mypy (strict) and the import layers
 	$(BIN)/ruff check .

@@ -450,9 +450,16 @@ def test_genes_csv_is_optional_and_may_lack_genes(prepared: Write) -> None:
 def test_labels_that_are_no_csv_are_refused(prepared: Write) -> None:
     folder = prepared()
     (folder / "labels.csv").write_bytes(b"\xff\xfe\x00S")
-    assert "labels.csv cannot be read as CSV" in refusal(folder)
+    assert "labels.csv, line 1, byte 1 of the line (byte 1 of the text) is 0xff, which is not UTF-8 there" in refusal(folder)
     (folder / "labels.csv").write_text("")
-    assert "labels.csv cannot be read as CSV" in refusal(folder)
+    assert "labels.csv is empty. It needs a line of column names" in refusal(folder)
+
+
+def test_a_row_of_labels_with_a_cell_too_many_is_named_and_slides_into_no_other_column(prepared: Write) -> None:
+    folder = prepared()
+    first, *rest = (folder / "labels.csv").read_text().splitlines()
+    (folder / "labels.csv").write_text("\n".join([first, *(f"x,{line}" for line in rest)]))
+    assert "labels.csv, line 2 has" in refusal(folder)
 
 
 def test_a_reader_always_gives_the_four_parts_on_one_index(prepared: Write, official: Write) -> None:

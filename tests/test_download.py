@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from genoboard import DataError, DataSource, RemoteFile, Task
+from genoboard import DataError, DataSource, RemoteFile, Task, download
 from genoboard.download import fetch
 
 BYTES = bytes(range(256)) * 4096
@@ -179,6 +179,14 @@ def test_a_file_that_is_not_the_published_one_is_named_and_not_kept(
         str(caught.value)
         == f"corals.bin from {shore.url}/corals.bin {words} It was not kept. Try again, or set GENOBOARD_MIRROR to another source."
     )
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_without_end_is_not_fetched_to_its_end(shore: Shore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "BEYOND", 1 << 17)
+    monkeypatch.setattr(shore, "handle_error", lambda *_: None)
+    with pytest.raises(DataError, match=r"corals\.bin from .* has 196,608 bytes, but 5 are published\."):
+        bring(corals(shore.url, size=5))
     assert list(folder.iterdir()) == []
 
 

@@ -444,7 +444,7 @@ def test_damaged_archives_say_so(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
-    said = ("it holds over 256 MiB, many times what it can need: write one short line per row",)
+    said = ("it holds over 64 MiB, many times what it can need: write one short line per row",)
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as out:
         for _ in range(257):
@@ -455,7 +455,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     assert (tmp_path / "bomb.parquet").stat().st_size < 1 << 20
     assert problems(tmp_path / "bomb.parquet") == said
     with (tmp_path / "large.csv").open("wb") as sparse:
-        sparse.truncate((256 << 20) + 1)
+        sparse.truncate((64 << 20) + 1)
     assert problems(tmp_path / "large.csv") == said
 
 

@@ -143,7 +143,8 @@ def test_of_more_rows_than_the_cap_so_many_are_drawn_and_the_entry_says_so(works
     )
     found = told(folder)
     assert (found["type"], found["rows"], found["y"], found["groups"], found["ids"]) == ("DataFrame", *[f"{MOST_ROWS}"] * 3, "True")
-    assert found["columns"] == "+50 +150 -50 -150"
+    # a spreadsheet would take it for a sum
+    assert found["columns"] == "'+50 +150 -50 -150"
     assert float(found["fits"]) < 0.1, "rows and target are drawn together"
     assert len(pd.read_csv(folder / "predictions.csv")) == len(fold.test)
     log = (folder / "log.txt").read_text(encoding="utf-8")

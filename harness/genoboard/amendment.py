@@ -35,6 +35,7 @@ def amending(place: Workspace) -> Iterator[None]:
 
 def settle(place: Workspace) -> None:
     """End what was left half done, if there is any, nobody is at work on it, and it can be written here."""
+    place.clear_amendments()
     if not place.amendments():
         return
     with suppress(OSError, DataError, LeaderboardError), locked(place.amending, wait=False) as mine:

@@ -97,6 +97,9 @@ def predictions(folder: Path, index: pd.Index, columns: Sequence[str]) -> pd.Dat
         with pq.ParquetFile(io.BytesIO(data)) as file:
             if file.metadata.num_rows != len(index) or set(file.schema_arrow.names) != set(columns):
                 raise UnreadableError("predictions.parquet holds other rows or columns than the worker writes")
+            # one row of a list may hold a billion numbers, one text may stand in every row
+            if not all(pa.types.is_floating(f.type) or pa.types.is_integer(f.type) for f in file.schema_arrow):
+                raise UnreadableError("predictions.parquet holds something else than numbers")
             table = file.read(columns=list(columns))
         values = [np.asarray(table[name].cast(pa.float64()), dtype=np.float64) for name in columns]
     except (pa.ArrowException, OSError, ValueError) as error:

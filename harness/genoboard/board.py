@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -185,9 +187,10 @@ def _recorded(record: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
         replicates = record.with_name(REPLICATES)
         if not replicates.exists():
             return entry, {}
-        with np.load(replicates, allow_pickle=False) as held:
+        # opened here, as NumPy leaves a damaged one open
+        with replicates.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return entry, dict(held)
-    except (OSError, ValueError, KeyError, TypeError, LeaderboardError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, LeaderboardError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{record.parent} is not the whole record of an entry: {error}. Mend it, or move that folder away, and rebuild again."
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from itertools import pairwise
 from typing import NoReturn
 
@@ -11,7 +12,7 @@ import click
 
 from .commands import compete, describe, enter, host, judge, keep, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
-from .terminal import installed, print_json
+from .terminal import Shown, installed, print_json, tell
 from .version import __version__
 
 
@@ -61,7 +62,8 @@ def main() -> None:
     from genoboard_leaderboard.errors import LeaderboardError
 
     try:
-        cli(standalone_mode=False)
+        with redirect_stdout(Shown(sys.stdout)):
+            cli(standalone_mode=False)
         sys.stdout.flush()
     except (GenoboardError, LeaderboardError) as error:
         _fail(error, str(error), 2 if isinstance(error, UsageError) else 1)
@@ -98,7 +100,7 @@ def _fail(error: Exception, message: str, status: int) -> NoReturn:
             }
         )
     else:
-        print(f"Error: {message}", file=sys.stderr)
+        tell(f"Error: {message}")
     sys.exit(status)
 
 

@@ -17,6 +17,7 @@ from .design import Design
 from .errors import DataError, UnknownName
 from .rows import TestRows, view
 from .splits import groups_of
+from .table import harmless
 from .task import Task, Tell
 from .workspace import Workspace
 
@@ -194,7 +195,10 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
         yield folder / "windows"
     columns = list(competition.form.classes) or [card.target_column]
     floor = 1.0 / len(columns) if competition.form.classes else float(np.mean(competition.codes(train[card.target_column], card.classes)))
-    yield _csv(pd.DataFrame(floor, index=test.index, columns=columns), folder / "sample_submission.csv")
+    sample = folder / "sample_submission.csv"
+    # its columns are called as those of a submission, to the letter
+    pd.DataFrame(floor, index=test.index, columns=columns).to_csv(sample)
+    yield sample
 
 
 def _frame(rows: TestRows) -> pd.DataFrame:
@@ -204,5 +208,5 @@ def _frame(rows: TestRows) -> pd.DataFrame:
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> Path:
-    frame.to_csv(path)
+    harmless(frame).to_csv(path)
     return path

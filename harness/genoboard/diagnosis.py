@@ -10,7 +10,7 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,8 @@ from .errors import InvalidSubmission, nearest
 from .metrics import Reads
 
 EXAMPLES = 5
+# rows beyond twice those that are asked for, after which nothing more can be learnt
+SURPLUS = 100_000
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 NUMBER = re.compile(r"[0-9.eE+\-, \t]*")  # what float() takes of these characters is plain notation: no nan, inf, 1_0 or 0x10
 MISSING = frozenset({"nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat", "-"})
@@ -43,6 +45,7 @@ class Form:
     reads : what the primary metric reads. ``"probabilities"`` and ``"labels"`` ask for numbers from 0 to 1, the others for finite
         ones. ``"labels"`` lets one column of labels stand for the probability columns.
     exclusive : a row has one true class, so that its probabilities sum to 1; False for multilabel.
+    made : the keys of `ids`, where somebody has made them already.
     """
 
     ids: Sequence[str] | pa.StringArray
@@ -51,6 +54,7 @@ class Form:
     classes: tuple[str, ...] = ()
     reads: Reads = "probabilities"
     exclusive: bool = True
+    made: joining.Keys | None = field(default=None, compare=False, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,12 +79,14 @@ class Form:
     @cached_property
     def id_array(self) -> pa.StringArray:
         """The ids as an Arrow array."""
+        if isinstance(self.ids, pa.StringArray):
+            return self.ids
         return self.ids.cast(pa.string()) if isinstance(self.ids, pa.Array) else pa.array(self.ids, pa.string())
 
     @cached_property
     def keys(self) -> joining.Keys | None:
         """What rows are joined by; None where the ids are too long for that."""
-        return joining.keys(self.id_array)
+        return self.made or joining.keys(self.id_array)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ UNKNOWN_COLUMN = Fault("unknown column{s}", "delete it", "column {0!r}")
 LABELS = Fault("column{s} of labels", "this competition asks for a number per class, one column each", "column {0!r}")
 SHORT = Fault("row{s} with too few cells", "every row needs one cell per column of the header", "{0}: {1} cells, {2} expected")
 LONG = Fault("row{s} with too many cells", "is there a decimal comma, or a comma in an unquoted cell?", "{0}: {1} cells, {2} expected")
+TOO_MANY = Fault("surplus of rows", "", "it was not read beyond {0}")
 BARE = Fault("row{s} without content", "delete what is empty", "{0}")
 EMPTY_ID = Fault("empty id{s}", "every row needs its id", "{0}")
 TWICE_ID = Fault("duplicate id{s}", "give every id one row", "{0}: {1!r} stands on {2} already")
@@ -138,6 +145,10 @@ class Findings:
 
     def __contains__(self, fault: Fault) -> bool:
         return fault in self._counts
+
+    def told(self, fault: Fault) -> bool:
+        """Tell whether enough cases of `fault` are there, so that of the next one only the number counts."""
+        return self._counts.get(fault, 0) >= EXAMPLES
 
     def check(self) -> None:
         """Raise `InvalidSubmission` with all faults, if there are any."""
@@ -177,7 +188,11 @@ def diagnose(source: bytes | pa.Table, where: str, form: Form) -> NDArray[np.flo
     reader = _RowReader(form, labels, place, len(header), findings)
     for row in rows:
         reader.read(*row)
-    reader.finish()
+        if reader.rows > 2 * len(reader.position) + SURPLUS:
+            findings.add(replace(TOO_MANY, mend=f"{len(reader.position):,} are asked for"), row[0])
+            break
+    else:
+        reader.finish()
     findings.check()
     width = len(form.columns)
     prediction = np.empty((len(reader.positions), width))
@@ -428,7 +443,9 @@ class _RowReader:
             elif not value.strip():
                 self.findings.add(EMPTY, place, name, column, value)
             else:
-                near = [c for c in self.codes if _loose(c) == _loose(value)] or nearest(value, self.codes, most=1)
+                near: list[str] = []
+                if not self.findings.told(LABEL):
+                    near = [c for c in self.codes if _loose(c) == _loose(value)] or nearest(value, self.codes, most=1)
                 self.findings.add(LABEL, place, name, column, value, f": did you mean {near[0]!r}?" if near else "")
 
     def _measure(self, place: str, name: str | None, values: list[str]) -> None:

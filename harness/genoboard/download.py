@@ -19,6 +19,8 @@ from .workspace import cache, write_text
 
 CHUNK = 1 << 16
 TIMEOUT = (10, 60)
+# bytes beyond the published size, after which no more is fetched
+BEYOND = 16 << 20
 
 
 def fetch(task: Task, source: DataSource, tell: Tell) -> Path:
@@ -48,7 +50,7 @@ def _one(remote: RemoteFile, folder: Path, tell: Tell) -> None:
         if mirror and not urlparse(mirror).scheme:
             _copy(Path(mirror) / remote.name, part)
         else:
-            _resume(url, part)
+            _resume(url, part, remote.size)
         if wrong := _wrong(
             part, remote.size, known, "is published" if published else f"was recorded at the first download (delete {seen} to take another)"
         ):
@@ -86,8 +88,8 @@ def _copy(found: Path, part: Path) -> None:
     shutil.copyfile(found, part)
 
 
-def _resume(url: str, part: Path) -> None:
-    """Download to `part`, going on from where it ends if the server allows it."""
+def _resume(url: str, part: Path, size: int) -> None:
+    """Download to `part`, going on from where it ends if the server allows it; little further than `size`, where that is known."""
     have = part.stat().st_size if part.exists() else 0
     asked = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with requests.get(url, headers=asked, stream=True, timeout=TIMEOUT) as answer:
@@ -103,6 +105,8 @@ def _resume(url: str, part: Path) -> None:
                 for chunk in answer.iter_content(CHUNK):
                     out.write(chunk)
                     bar.update(len(chunk))
+                    if size and out.tell() > size + BEYOND:
+                        return  # whatever it is, it is not that file, and may have no end
             except requests.exceptions.ChunkedEncodingError:
                 if not total:
                     raise

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .delong import contributions
 from .errors import UndefinedScore
-from .ranks import Floats, Ints, ascending, bounds, weight_before
+from .ranks import Floats, Ints, ascending, bounds, places_of, weight_before
+from .threads import each, parts
 
 Rows = NDArray[Any]  # truth or prediction, n rows of codes or numbers
 Contributions = Callable[[Rows, Rows, int, Ints], Floats]
@@ -75,7 +76,9 @@ def _usable(side: str, values: Rows, k: int) -> Rows:
     if not len(values):
         raise UndefinedScore("there are no rows to score")
     if k and values.dtype.kind in "iu":
-        if values.min() < 0 or values.max() >= k:
+        # a negative code is a large number
+        codes = values.view(np.uint64) if values.dtype == np.int64 else values
+        if codes.max() >= k or codes.min() < 0:
             raise ValueError(f"{side}: class codes reach from {values.min()} to {values.max()}, but there are {k} classes")
         return values
     values = np.asarray(values, np.float64)
@@ -188,10 +191,14 @@ def _of_counts(finish: Callable[[Floats, Floats, Floats], Floats]) -> Weighted:
 
     def compute(truth: Ints, labels: Ints, k: int, group: Ints, weights: Floats) -> Floats:
         n_groups = weights.shape[1]
-        cell = truth * k + labels
-        if n_groups > 1:
-            cell += group * (k * k)
-        confusion = np.bincount(cell, minlength=n_groups * k * k).reshape(n_groups, k, k)
+        confusion = np.zeros(n_groups * k * k, np.int64)
+        # part by part, which stays in cache
+        for rows in parts(len(truth), CHUNK // 4 if n_groups == 1 else len(truth)):
+            cell = truth[rows] * k + labels[rows]
+            if n_groups > 1:
+                cell += group[rows] * (k * k)
+            confusion += np.bincount(cell, minlength=len(confusion))
+        confusion = confusion.reshape(n_groups, k, k)
         counts = np.concatenate([confusion.diagonal(axis1=1, axis2=2), confusion.sum(axis=2), confusion.sum(axis=1)], axis=1)
         hits, true, predicted = np.split(weights @ counts.astype(np.float64), 3, axis=1)
         return finish(hits, true, predicted)
@@ -310,16 +317,20 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
             raise UndefinedScore(f"class {c} of {k} does not occur in the truth (counting from 0)")
         if needs_others and positive.all():
             raise UndefinedScore(f"class {c} of {k} is that of every row of the truth (counting from 0)")
-        order, ties = ascending(scores[:, c] if scores.ndim == 2 else scores)
-        at = np.flatnonzero(positive[order])
-        group = group[order] if weights.shape[1] > 1 else group
+        its = scores[:, c] if scores.ndim == 2 else scores
+        if weights.shape[1] > 1:
+            order, ties = ascending(its)
+            at, group = np.flatnonzero(positive[order]), group[order]
+        else:
+            at, ties = places_of(positive, its)
         start, end = bounds(ties, at)
         return in_chunks(lambda w: area(w, group, at, start, end), weights, len(group))
 
     def compute(truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
         keep_blocks()
         classes = range(k) if scores.ndim == 2 else (1,)
-        return _sum(np.stack([of_class(c, truth, scores, k, group, weights) for c in classes], axis=1)) / len(classes)
+        areas = each(lambda c: of_class(c, truth, scores, k, group, weights), classes, alone=len(truth) * len(weights) < CHUNK)
+        return _sum(np.stack(areas, axis=1)) / len(classes)
 
     return Weighted(compute)
 

@@ -66,13 +66,18 @@ def temporary(parent: Path, prefix: str) -> Iterator[Path]:
 @contextmanager
 def part(path: Path) -> Iterator[Path]:
     """Give a new file beside `path` that takes its place when all went well, and is gone otherwise."""
-    for left in path.parent.glob(f".{path.name}-*{PART}"):
-        with suppress(OSError), abandoned(left):
-            pass
+    clear_parts(path.parent)
     new = path.with_name(f".{path.name}-{secrets.token_hex(6)}{PART}")
     with held(new):
         yield new
         os.replace(new, path)
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove the files that `part` made in a folder for processes which are gone."""
+    for left in folder.glob(f".*{PART}"):
+        with suppress(OSError), abandoned(left):
+            pass
 
 
 def sweep(parent: Path, prefix: str) -> None:

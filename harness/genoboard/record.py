@@ -24,6 +24,7 @@ from . import lease, workspace
 from .competition import Competition
 from .entering import entering
 from .sandbox import Outcome
+from .table import harmless
 from .version import __version__
 
 
@@ -69,7 +70,8 @@ class SubmissionFolder:
             place = self.path / workspace.ARTIFACTS / (f"fold-{number}" if len(outcomes) > 1 else "")
             for name, frame in self.competition.annotate(outcome.artifacts).items():
                 place.mkdir(parents=True, exist_ok=True)
-                frame.to_csv(place / f"{name}.csv", index=False)
+                # a model may write what it likes, and a person opens it in a spreadsheet
+                harmless(frame).to_csv(place / f"{name}.csv", index=False)
 
     def stay(self) -> None:
         """Give the folder its name."""

@@ -24,6 +24,7 @@ from .figure import Figure, themed
 from .metrics import Metric
 from .plugins import Plugins
 from .results import NotDrawn, Results
+from .table import harmless
 from .task import Task, Tell
 from .workspace import Workspace, slug, write_text
 
@@ -109,7 +110,7 @@ def write_figures(drawn: Iterable[Figure], folder: Path) -> list[Path]:
         stem = folder / f"{number:02d}-{slug(figure.title.lower())}"
         # alone, a drawing has no page to take its colours from
         write_text(stem.with_suffix(".svg"), _alone(figure.svg))
-        figure.table.to_csv(stem.with_suffix(".csv"), index=not isinstance(figure.table.index, pd.RangeIndex))
+        harmless(figure.table).to_csv(stem.with_suffix(".csv"), index=not isinstance(figure.table.index, pd.RangeIndex))
         wrote += [stem.with_suffix(".svg"), stem.with_suffix(".csv")]
         if figure.pdf is not None:
             stem.with_suffix(".pdf").write_bytes(figure.pdf())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from .submission import Form
 
 USAGE = "Usage"
 PUBLIC, PRIVATE, IGNORED = "public", "private", "ignored"
+MOST_CELLS = 1 << 28
 NO_LABEL = frozenset({"", "nan", "na", "n/a", "null", "none"})
 Truth = NDArray[np.int64] | NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
             + (f"Did you mean {near[0]!r}?" if near else f"Its columns: {', '.join(table.column_names)}.")
         )
     ids = table.column(key).combine_chunks()
-    _require_ids(ids, solution, key)
+    told = _require_ids(ids, solution, key)
     # a slice, which copies nothing, until there is something to leave out
     counted: NDArray[np.bool_] | slice = slice(None)
     usage = np.zeros(0, dtype=str)
@@ -72,7 +73,7 @@ def score_file(path: Path, solution: Path, metric: Metric, id_column: str | None
         truth, classes, form = held.numbers(names[0]), (), Form(ids, key, names[0], (), "values")
     else:
         truth, classes, form = held.by_label(ids, path, notes)
-    read = submission.read(path, form, hashing=False)
+    read = submission.read(path, replace(form, made=told), hashing=False)
     try:
         value = scoring.value_of(metric, truth, read.prediction[counted], classes)
     except UndefinedScore as error:
@@ -117,13 +118,13 @@ class _Solution:
         """A column of labels: the submission `given` has one of the same name, or one probability column per class."""
         name, reads = self.names[0], self.metric.reads
         column = self.table.column(name).combine_chunks().dictionary_encode()
-        labels, code = column.dictionary.to_pylist(), column.indices.to_numpy()
+        labels, code = column.dictionary.to_pylist(), np.from_dlpack(column.indices)
         if blank := [i for i, label in enumerate(labels) if not label.strip()]:
             where = self.table.column(self.key)[int(np.flatnonzero(np.isin(code, blank))[0])]
             raise DataError(
                 f"{self.path}: id {where.as_py()!r}, column {name!r}: the label is empty. Mark rows that do not count in a column {USAGE}, as Ignored."
             )
-        said = submission.names(given)
+        said = submission.names(given, len(ids))
         if name in said and reads != "labels":
             strange = next((label for label in labels if _number(label) not in (0.0, 1.0)), None)
             if strange is not None:
@@ -131,9 +132,17 @@ class _Solution:
                     f"{self.path}: column {name!r} holds {strange!r}, which is neither 0 nor 1. For {self.metric.name} over such labels, submit one column per class."
                 )
             return np.array([int(float(label)) for label in labels])[code], ("0", "1"), Form(ids, self.key, name, (), reads)
-        entered = set(submission.read_columns(given).column(name).unique().to_pylist()) if name in said else set(said) - {self.key}
+        entered = (
+            set(submission.read_columns(given, len(ids)).column(name).unique().to_pylist()) if name in said else set(said) - {self.key}
+        )
         known = set(labels)
         more = sorted(_new_labels(entered, known)) if name in said or entered & known else []
+        if len(ids) * (len(known) + len(more)) > MOST_CELLS:
+            # one number for each row and class
+            raise InvalidSubmission(
+                str(given),
+                [f"column {name!r}: {len(more):,} labels are not in the solution, such as {more[0]!r}: they are compared to the letter"],
+            )
         if more:
             notes.append(
                 f"of these classes the solution has no row: {', '.join(more[:5])}" + (f" and {len(more) - 5} more" if len(more) > 5 else "")
@@ -193,16 +202,18 @@ def _column(table: pa.Table, name: str) -> list[str]:
     return [str(v) for v in table.column(name).to_pylist()]
 
 
-def _require_ids(ids: pa.StringArray, solution: Path, key: str) -> None:
+def _require_ids(ids: pa.StringArray, solution: Path, key: str) -> joining.Keys | None:
+    """Return what rows are joined by."""
     told = joining.keys(ids)
     if (told is None or told.may_repeat) and pc.count_distinct(ids).as_py() < len(ids):
         found, times = Counter(ids.to_pylist()).most_common(1)[0]
         raise DataError(
             f"{solution}: id {found!r} occurs {times} times in column {key!r}. Every row of a solution needs an id of its own; --id names another column."
         )
-    blank = np.flatnonzero(pc.binary_length(ids).to_numpy() == 0)
+    blank = np.flatnonzero(np.from_dlpack(pc.binary_length(ids)) == 0)
     if len(blank):
         raise DataError(f"{solution}: row {blank[0] + 1} has no id in column {key!r}. Every row of a solution needs one.")
+    return told
 
 
 def _number(text: str) -> float:

@@ -20,20 +20,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from . import joining
 from .diagnosis import LONG, SHORT, UNNAMED, Findings, Form, as_text, check_header, diagnose, is_text
 from .errors import InvalidSubmission, nearest
+from .threads import each
 
 __all__ = ["Form", "Submission", "read", "read_columns", "write"]
 
 KINDS = (".csv", ".csv.gz", ".parquet")
 BLOCK = 1 << 20
+PIECE = 1 << 14  # rows that are looked at together
 WINDOW = 1 << 16
 MOST_UNASKED = 1 << 32
+# what any submission may have in memory: text is packed to a third or a tenth, a bomb to a thousandth
+ALWAYS, RATIO = 1 << 26, 200
+# of characters; a longer cell is none that the csv module takes
+LONGEST_CELL = 1 << 17
 SUM_TOLERANCE = 1e-6
 FOREIGN = {
     b"\x1f\x8b": "gzip data: let the name end in .csv.gz",
@@ -71,7 +76,7 @@ def read(path: Path, form: Form, hashing: bool = True) -> Submission:
     """
     # A sound file is read fast; whatever is odd in the least goes to the diagnosis, which alone may refuse and which also may accept.
     kind = _kind(path)
-    most = max(1 << 28, len(form.ids) * (1 + len(form.columns)) * 1024)
+    most = _most(path, kind, max(ALWAYS, len(form.ids) * (1 + len(form.columns)) * 1024))
     source: bytes | pa.Table
     if kind == ".parquet":
         raw = _bytes(path, most)
@@ -122,22 +127,25 @@ def _write_rows(out: Any, columns: Sequence[pa.Array]) -> None:
     pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed" if quote else "none"))
 
 
-def read_columns(path: Path) -> pa.Table:
+def read_columns(path: Path, asked: int | None = None) -> pa.Table:
     """Return every column of a CSV or Parquet file of unknown form, as strings, exactly as they stand.
+
+    A stranger's file, of which only so many rows are `asked` for, may not be much larger than these need.
 
     Raises
     ------
     InvalidSubmission : with everything that is wrong with the file as a table: encoding, delimiter, header, ragged rows.
     """
     kind = _kind(path)
+    most = _most(path, kind, MOST_UNASKED if asked is None else max(ALWAYS, asked * 1024))
     source: bytes | pa.Table
     if kind == ".parquet":
-        source = _parquet(_bytes(path, MOST_UNASKED), path, MOST_UNASKED)
+        source = _parquet(_bytes(path, most), path, most)
     else:
-        table, _ = _fast_csv(path, kind, MOST_UNASKED)
+        table, _ = _fast_csv(path, kind, most)
         if table is not None:
             return table
-        source = _unpacked(_bytes(path, MOST_UNASKED), kind, path, MOST_UNASKED)
+        source = _unpacked(_bytes(path, most), kind, path, most)
     findings = Findings(str(path))
     header, rows = as_text(source, findings)
     check_header(header, findings)
@@ -155,7 +163,7 @@ def read_columns(path: Path) -> pa.Table:
     return pa.table({n: pa.array(c, pa.string()) for n, c in zip(header, zip(*sound, strict=True), strict=True)})
 
 
-def names(path: Path) -> list[str]:
+def names(path: Path, asked: int | None = None) -> list[str]:
     """Return the names of a file's columns; raise as `read_columns` does, which is asked where the header is odd in the least."""
     kind = _kind(path)
     if kind != ".parquet":
@@ -167,7 +175,7 @@ def names(path: Path) -> list[str]:
                 return found
         except (OSError, EOFError, zlib.error):
             pass
-    return list(read_columns(path).column_names)
+    return list(read_columns(path, asked).column_names)
 
 
 def _header(line: bytes) -> list[str] | None:
@@ -202,11 +210,22 @@ def _kind(path: Path) -> str:
     return kind(path.name) or ""
 
 
+def _most(path: Path, kind: str, most: int) -> int:
+    """Return how many bytes a file may unpack to: `most`, or less where a small file would become a large one; raise where it has more itself."""
+    size = path.stat().st_size
+    if size > most:
+        # before anything is read: gigabytes of nothing behind gzip data are passed over one byte at a time
+        raise _too_large(path, most)
+    return min(most, max(ALWAYS, RATIO * size)) if kind != ".csv" else most
+
+
 def _bytes(path: Path, most: int) -> bytes:
     try:
         if path.stat().st_size > most:
             raise _too_large(path, most)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            # no more than was there a moment ago
+            return file.read(most)
     except OSError as error:
         raise InvalidSubmission(str(path), [f"the file cannot be read: {error.strerror}"]) from error
 
@@ -221,7 +240,7 @@ def _unpacked(raw: bytes, kind: str, path: Path, most: int) -> bytes:
         for magic, said in FOREIGN.items():
             if raw.startswith(magic):
                 raise InvalidSubmission(str(path), [f"the content is {said}"])
-        return raw
+        return _lined(raw, path)
     try:
         data = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(most + 1)
     except EOFError as error:
@@ -230,23 +249,56 @@ def _unpacked(raw: bytes, kind: str, path: Path, most: int) -> bytes:
         raise InvalidSubmission(str(path), [f"the gzip data are damaged, or none ({error}): compress the file again"]) from error
     if len(data) > most:
         raise _too_large(path, most)
+    return _lined(data, path)
+
+
+def _lined(data: bytes, path: Path) -> bytes:
+    """Return a CSV's bytes; raise where it has a line without end, which the diagnosis would take many times its size to tell."""
+    longest = max(LONGEST_CELL * 64, WINDOW)
+    for at in range(0, len(data) - longest, longest):
+        if data.find(b"\n", at, at + longest) < 0 and data.find(b"\r", at, at + longest) < 0:
+            line = data.count(b"\n", 0, at) + 1
+            raise InvalidSubmission(str(path), [f"line {line} has over {longest >> 20} MiB and no end: write one short line per row"])
     return data
 
 
 def _parquet(raw: bytes, path: Path, most: int) -> pa.Table:
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(pa.BufferReader(raw))
-        about = file.metadata
+        schema, about = file.schema_arrow, file.metadata
+        # before anything is read: one row of a list may hold a billion numbers
+        odd = [f"{f.name!r} ({f.type})" for f in schema if not _plain(f.type)]
+        if odd:
+            raise InvalidSubmission(
+                str(path), [f"neither text nor numbers: {', '.join(odd)}; store ids as text and predictions as float64"]
+            )
         if max(about.num_rows * about.num_columns * 8, sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))) > most:
             raise _too_large(path, most)
-        table = file.read()
+        text = [f.name for f in schema if not _numbers(f.type)]
+        # a long text that stands in every row is kept once in the file, and so is it here until all of it is counted
+        table = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=text).read()
         table.validate(full=True)
+        if sum(_letters(chunk) for column in table.columns if not _numbers(column.type) for chunk in column.chunks) > most:
+            raise _too_large(path, most)
+        kinds = [f.with_type(pa.string()) if f.name in text and not pt.is_dictionary(f.type) else f for f in schema]
+        return table.cast(pa.schema(kinds))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InvalidSubmission(str(path), [f"it is no Parquet file, or a damaged one: {str(error).splitlines()[0]}"]) from error
-    odd = [f"{f.name!r} ({f.type})" for f in table.schema if not _plain(f.type)]
-    if odd:
-        raise InvalidSubmission(str(path), [f"neither text nor numbers: {', '.join(odd)}; store ids as text and predictions as float64"])
-    return table
+        raise InvalidSubmission(str(path), [f"it is no Parquet file, or a damaged one: {(str(error).splitlines() or [''])[0]}"]) from error
+
+
+def _letters(chunk: pa.Array) -> int:
+    """Return how many bytes a column's texts have, one that repeats counted each time."""
+    if pt.is_dictionary(chunk.type):
+        lengths = pc.take(pc.binary_length(chunk.dictionary).cast(pa.int64()), chunk.indices) if is_text(chunk.dictionary.type) else None
+    else:
+        lengths = pc.binary_length(chunk).cast(pa.int64())
+    return 0 if lengths is None else int(pc.sum(lengths).as_py() or 0)
+
+
+def _numbers(kind: pa.DataType) -> bool:
+    return not is_text(kind.value_type if pt.is_dictionary(kind) else kind)
 
 
 def _plain(kind: pa.DataType) -> bool:
@@ -358,23 +410,30 @@ def _arranged(table: pa.Table | None, form: Form) -> NDArray[np.float64] | None:
     if position is None:
         return None
     if is_text(table.column(1).type):
-        label = pc.index_in(table.column(1), value_set=pa.array(form.classes, pa.string()))
+        label = pc.index_in(table.column(1), value_set=pa.array(form.classes, pa.string())).combine_chunks()
         if label.null_count:
             return None
         prediction = np.zeros((n, width))
-        prediction[position, label.to_numpy()] = 1
+        prediction[position, np.from_dlpack(label)] = 1
         return prediction
-    prediction, start = np.empty((n, width)), 0
-    for batch in table.select(range(1, 1 + width)).to_batches():
-        end = start + batch.num_rows
-        prediction[position[start:end]] = np.column_stack([c.to_numpy() for c in batch.columns])
-        start = end
-    low, high = prediction.min(), prediction.max()
-    if not (np.isfinite(low) and np.isfinite(high)) or (form.bounded and not 0 <= low <= high <= 1):
-        return None
-    if form.sums and not (prediction.sum(axis=1) > 0).all():
-        return None
-    return prediction if form.classes else prediction[:, 0]
+    prediction = np.empty((n, width))
+    # a row as one thing: that is copied in two thirds of the time that its numbers take
+    as_rows = prediction.view(np.dtype((np.void, prediction.itemsize * width)))[:, 0]
+
+    def put(batch: pa.RecordBatch, end: int) -> bool:
+        """Put some rows where they belong; return whether nothing is odd about them."""
+        # Arrow's own `to_numpy` imports pandas first, which takes as long as all of this
+        columns = [np.from_dlpack(column) for column in batch.columns]
+        rows = np.array(columns).T.copy()
+        as_rows[position[end - len(rows) : end]] = rows.view(as_rows.dtype)[:, 0]
+        low, high = rows.min(), rows.max()
+        sound = np.isfinite(low) and np.isfinite(high) and (not form.bounded or 0 <= low <= high <= 1)
+        return bool(sound and (not form.sums or (sum(columns[1:], columns[0]) > 0).all()))
+
+    batches = table.select(range(1, 1 + width)).to_batches(max_chunksize=PIECE)
+    ends = np.cumsum([batch.num_rows for batch in batches]).tolist()
+    sound = all(each(lambda piece: put(*piece), zip(batches, ends, strict=True), alone=n < PIECE))
+    return (prediction if form.classes else prediction[:, 0]) if sound else None
 
 
 def _positions(ids: pa.ChunkedArray, form: Form) -> NDArray[np.int64] | None:
@@ -385,7 +444,7 @@ def _positions(ids: pa.ChunkedArray, form: Form) -> NDArray[np.int64] | None:
     n = len(form.ids)
     # One dictionary over both: an id's code is its position in the form, and unknown ids come after.
     codes = pa.chunked_array([form.id_array, *ids.chunks]).dictionary_encode().chunks
-    code: NDArray[np.int64] = np.concatenate([c.indices.to_numpy() for c in codes])
+    code: NDArray[np.int64] = np.concatenate([np.from_dlpack(c.indices) for c in codes])
     if not np.array_equal(code[:n], np.arange(n)):
         raise ValueError("Form.ids holds an id more than once")
     position = code[n:]
@@ -395,7 +454,8 @@ def _positions(ids: pa.ChunkedArray, form: Form) -> NDArray[np.int64] | None:
 def _notes(prediction: NDArray[np.float64], form: Form) -> tuple[str, ...]:
     if not form.sums:
         return ()
-    off = int(np.count_nonzero(np.abs(prediction.sum(axis=1) - 1) > SUM_TOLERANCE))
+    pieces = [prediction[start : start + PIECE] for start in range(0, len(prediction), PIECE)]
+    off = sum(each(lambda rows: int(np.count_nonzero(np.abs(rows.sum(axis=1) - 1) > SUM_TOLERANCE)), pieces))
     if off == 0:
         return ()
     verbs = ("row does", "was") if off == 1 else ("rows do", "were")

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from genoboard_leaderboard import inert
+
 from .design import Design
 
 Features = pd.DataFrame | Design
@@ -36,6 +38,16 @@ def write(X: Features, stem: Path) -> None:
         stem.with_suffix(".json").write_text(json.dumps(names), encoding="utf-8")
     else:
         X.to_parquet(stem.with_suffix(".parquet"), row_group_size=GROUP)
+
+
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame as a spreadsheet may open it: no text of a stranger's, nor the name of a row or column, is a formula there."""
+    numeric = pd.api.types.is_numeric_dtype
+    made = frame.copy(deep=False)
+    for place in [i for i, kind in enumerate(frame.dtypes) if not numeric(kind)]:
+        made.isetitem(place, frame.iloc[:, place].map(inert.cell).array)
+    renamed: pd.DataFrame = made.rename(columns=inert.cell)
+    return renamed if numeric(frame.index.dtype) else renamed.rename(index=inert.cell)
 
 
 def read(stem: Path, positions: Positions | None = None) -> Features:

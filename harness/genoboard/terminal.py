@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from genoboard_leaderboard import inert
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,9 +35,33 @@ def competition_of(workspace: str | None, task: str, split: str | None, data_nam
     return Competition.open(task, split, data_name, workspace, tell=tell)
 
 
+class Shown:
+    """The output of a command: what a stranger's name, note or message would have a terminal do is shown instead, as ``\\u001b``."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text; what it says stays, what it would do does not."""
+        return int(self._stream.write(inert.visible(text)))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write some texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def tell(line: str) -> None:
-    """Print a line that is no answer."""
-    print(line, file=sys.stderr)
+    """Print a line that is no answer; bars, which do steer the terminal, are drawn beside it."""
+    print(inert.visible(line), file=sys.stderr)
+
+
+def hear(said: str) -> None:
+    """Print what a model says as it says it; a bar that it draws becomes lines."""
+    print(inert.visible(said.replace("\r\n", "\n").replace("\r", "\n")), end="", file=sys.stderr, flush=True)
 
 
 class Clock:
@@ -128,9 +154,9 @@ def show_entry(where: Path | None, entry: Entry, quiet: bool, seed: bool = False
     """Print what came of an entry, which one of several it is by its `seed` and split, and `where` it lies; None: it is not recorded."""
     name = f"{entry.name} [{entry.board.split}, seed {entry.seed}]" if seed else entry.name
     if entry.verdict != "ok":
-        print(f"{name}: {entry.verdict}: {entry.reason}", file=sys.stderr)
+        tell(f"{name}: {entry.verdict}: {entry.reason}")
         if where is not None:
-            print(f"  its log: {where / 'log.txt'}", file=sys.stderr)
+            tell(f"  its log: {where / 'log.txt'}")
         return
     if quiet:
         return

@@ -59,6 +59,10 @@ class Workspace:
         """The notes of all changes that are under way, or were cut off."""
         return sorted(p for p in self._amendments.glob("*.json") if not p.name.startswith("."))
 
+    def clear_amendments(self) -> None:
+        """Remove notes that were being written when their process was killed."""
+        lease.clear_parts(self._amendments)
+
     @property
     def _amendments(self) -> Path:
         return self.root / "leaderboard" / "amendments"

@@ -11,6 +11,7 @@ from itertools import chain
 from json import dumps, loads
 from typing import Any
 
+from . import inert
 from .entry import Board
 from .ranking import FEW, FULL, Standing
 
@@ -55,8 +56,8 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
         return "\n".join([*lines, EMPTY, ""])
 
     cut: list[str] = []
-    labels = [_printable(row["name"]) for row in rows]
-    notes = [_printable(note) for note in _notes(rows)]
+    labels = [inert.printable(row["name"]) for row in rows]
+    notes = [inert.printable(note) for note in _notes(rows)]
     rank = _column("#", _places(rows), ">")
     sure = [_column("true\nrank", [_ranks(row) for row in rows], ">")] if any(row["ranks"] for row in rows) else []
     sure += [_column("chance\nof best", [_chance(row) for row in rows], ">")] if any(row["chance"] is not None for row in rows) else []
@@ -89,7 +90,7 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     if left_out:
         below.append(f"Too wide to show here: {', '.join(left_out)}. See --format csv.")
     if below:
-        lines += ["", *(part for line in below for part in textwrap.wrap(_printable(line), width, subsequent_indent="    "))]
+        lines += ["", *(part for line in below for part in textwrap.wrap(inert.printable(line), width, subsequent_indent="    "))]
     return "\n".join([*lines, ""])
 
 
@@ -101,12 +102,12 @@ def csv(document: Document) -> str:
     order = ["rank_low", "rank_high", "tied", "chance", "covers", "warning"]
     measured = [primary, f"{primary}_low", f"{primary}_high", *order, "sd", "seeds", "fold_mean", "fold_sd", *others]
     told = ["origin", "code", "source", "plugin", "version", "model", "parameters", "isolation", "verdict", "reason", "created"]
-    to.writerow(["task", "data", "split", "rank", "name", "control", "entry", *measured, *told])
+    to.writerow(map(inert.cell, ["task", "data", "split", "rank", "name", "control", "entry", *measured, *told]))
     for row in document["standings"]:
         low, high = row["intervals"].get(primary, (None, None))
         code = row["code"]
         to.writerow(
-            _harmless(cell)
+            inert.cell(cell)
             for cell in (
                 *(document["task"], document["data"], document["split"], row["rank"], row["name"], row["control"], row["entry"]),
                 *(row["scores"].get(primary), low, high),
@@ -122,7 +123,7 @@ def csv(document: Document) -> str:
 
 def json(document: Document) -> str:
     """Return JSON text, indented."""
-    return dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return inert.visible(dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def markdown(document: Document, metrics: Sequence[str] | None = None) -> str:
@@ -279,19 +280,5 @@ def _shortened(text: str, width: int) -> str:
     return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def _printable(text: str) -> str:
-    """On one line, and nothing in it that a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _harmless(cell: object) -> object:
-    """A text that a spreadsheet would run as a formula gets a leading apostrophe."""
-    if not isinstance(cell, str):
-        return cell
-    text = cell.replace("\r\n", "\n").replace("\r", "\n")  # a bare \r would end the row, for some readers
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\n")) else text
-
-
 def _piped(cells: Iterable[str]) -> str:
-    escaped = (_printable(c).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for c in cells)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(map(inert.markdown, cells))} |"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import click
 
 from ..errors import GenoboardError, UsageError
 from ..options import as_json, data_option, limit_options, set_option, team_option
-from ..terminal import Clock, competition_of, print_json, say_where, show_dev, show_entry, tell
+from ..terminal import Clock, competition_of, hear, print_json, say_where, show_dev, show_entry, tell
 
 if TYPE_CHECKING:
     from genoboard_leaderboard.entry import Entry
@@ -110,7 +109,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     # out of fold, each fold's training rows are fitted five times more
     folds = sum(len(job.competition.folds) * (1 + grid.INNER * oof) for job in todo)
     clock = Clock(folds if len(todo) > 1 else None)
-    stream = partial(print, end="", file=sys.stderr, flush=True) if verbose else clock.tick
+    stream = hear if verbose else clock.tick
     talk: dict[str, Any] = {"progress": clock.folds, "tell": clock.tell, "stream": stream}
     with clock:
         if out is not None:
@@ -170,7 +169,7 @@ def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | Non
     from ..workspace import OUT_OF_FOLD
 
     if isinstance(what, Exception):
-        print(f"{job.label if several else job.model}: {what}", file=sys.stderr)
+        tell(f"{job.label if several else job.model}: {what}")
         return {"model": job.model, "seed": job.seed, "split": job.competition.split.name, "error": str(what)}
     where = job.competition.workspace.folder(what.id, job.competition.task.name) if out is None else out.absolute()
     show_entry(where, what, quiet=as_json, seed=several)
@@ -208,7 +207,7 @@ def _aside(competition: Competition, models: Sequence[str], parameters: dict[str
 
     say_where(competition, as_json)
     clock = Clock()
-    stream = partial(print, end="", file=sys.stderr, flush=True) if verbose else clock.tick
+    stream = hear if verbose else clock.tick
     talk: dict[str, Any] = {"progress": clock.folds, "tell": tell, "stream": stream, "seed": seed, "limits": limits, "in_process": not dev}
     told: list[dict[str, Any]] = []
     failed = False
@@ -224,7 +223,7 @@ def _aside(competition: Competition, models: Sequence[str], parameters: dict[str
             # the others are still worth running
             failed = True
             told.append({"model": model, "error": str(error)})
-            print(f"{model}: {error}", file=sys.stderr)
+            tell(f"{model}: {error}")
             continue
         if dev:
             told.append(show_dev(model, found, as_json))

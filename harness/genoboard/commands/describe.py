@@ -68,7 +68,7 @@ def list_(what: str | None, as_json: bool) -> None:
             print(f"  {card['name']:<{width}}  {card['summary']}")
         print()
     for name, reason in plugins.broken.items():
-        print(f"broken plugin {name}: {reason}", file=sys.stderr)
+        tell(f"broken plugin {name}: {reason}")
     if what is None:
         print("Next: genoboard run TASK MODEL   (or genoboard data TASK to see its data)")
 

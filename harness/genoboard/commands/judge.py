@@ -122,4 +122,4 @@ def score(path: Path, solution: Path, metric: str, id_column: str | None, as_jso
         return
     print(f"{card.name}  {value:.5f}")
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")

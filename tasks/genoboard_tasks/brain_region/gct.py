@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from genoboard import DataError
 
+from ..variant_class.packed import Bounded, too_long
 from .samples import require_once
 
 Convert = Callable[[NDArray[np.float64]], NDArray[np.float32]]
@@ -26,6 +28,10 @@ BLOCK = 1 << 20
 LARGEST = float(np.finfo(np.float32).max)
 HEAD = 3
 NAMES = 2
+# GTEx's column names have half a megabyte
+LONGEST_NAMES = 64 << 20
+# what a line may have beside its numbers
+LONGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def check_length(path: Path) -> None:
     """Raise `DataError` unless the file has as many gene lines as its header says."""
     with _open(path) as stream:
         header = _header(stream, path)
-        with closing(_blocks(stream)) as blocks:
+        with closing(_blocks(stream, header)) as blocks:
             _expect_genes(header, sum(block.count(b"\n") for block in blocks))
 
 
@@ -98,7 +104,7 @@ def read_columns(path: Path, samples: Sequence[str], convert: Convert = _as_floa
         symbols: list[str] = []
         there = 0
         # Closed before the stream is: it may still be read ahead of.
-        with closing(_blocks(stream)) as blocks:
+        with closing(_blocks(stream, header)) as blocks:
             for text in blocks:
                 block = _Block(header, text, there)
                 there += block.lines
@@ -186,21 +192,28 @@ class _Block:
 @contextmanager
 def _open(path: Path) -> Iterator[io.BufferedReader]:
     """Open a plain or gzipped file by its first bytes; an unreadable stream is a `DataError`."""
-    with path.open("rb") as raw:
-        gzipped = raw.read(2) == b"\x1f\x8b"
+    if not path.is_file():
+        # a pipe would be waited for, a device never ends
+        raise DataError(f"{path} is not a regular file. Give a GCT file.")
     try:
+        with path.open("rb") as raw:
+            gzipped = raw.read(2) == b"\x1f\x8b"
         # Arrow inflates a third faster than the standard library's gzip does.
         with pa.input_stream(str(path), compression="gzip" if gzipped else None) as stream:
-            yield io.BufferedReader(stream)
+            yield io.BufferedReader(Bounded(stream, path) if gzipped else stream, 1 << 17)
     except OSError as error:
         raise DataError(f"{path} cannot be read to its end: it is damaged or cut off ({error}). Download the file again.") from error
 
 
 def _header(stream: io.BufferedReader, path: Path) -> Header:
-    magic, size, names = (stream.readline(limit).rstrip(b"\r\n").decode("utf-8", "replace") for limit in (64, 64, -1))
+    magic, size, names = (stream.readline(limit).rstrip(b"\r\n").decode("utf-8", "replace") for limit in (64, 64, LONGEST_NAMES))
+    if len(names) >= LONGEST_NAMES // 4 and len(names.encode()) >= LONGEST_NAMES - 1:
+        raise too_long(path, HEAD, LONGEST_NAMES)
     if magic.encode() != MAGIC:
         raise DataError(f"{path} is not a GCT: its first line is {magic[:40]!r}, not '#1.2'. Give the gene_tpm.gct.gz file of GTEx.")
     try:
+        if not re.fullmatch(r"\s*[0-9]+\s*\t\s*[0-9]+\s*(\t.*)?", size):
+            raise ValueError
         genes, promised = (int(n) for n in size.split("\t")[:2])
     except ValueError:
         raise DataError(f"{path}: line 2 is {size!r}, where a GCT has two numbers, genes and samples. Get the file again.") from None
@@ -214,11 +227,19 @@ def _header(stream: io.BufferedReader, path: Path) -> Header:
     return Header(path, genes, tuple(samples))
 
 
-def _blocks(stream: io.BufferedReader) -> Generator[bytes, None, None]:
+def _blocks(stream: io.BufferedReader, header: Header) -> Generator[bytes, None, None]:
     """Give whole lines, some megabytes at a time, each ended by a newline; blank lines at the end are none."""
+    # no number and no gene's description comes near this
+    longest = LONGEST + 64 * len(header.samples)
+    before = HEAD
 
     def read() -> bytes:
-        return stream.read(BLOCK) + stream.readline()
+        nonlocal before
+        block, rest = stream.read(BLOCK), stream.readline(longest)
+        if len(rest) == longest:
+            raise too_long(header.path, before + block.count(b"\n") + 1, longest)
+        before += block.count(b"\n") + rest.count(b"\n")
+        return block + rest
 
     # Inflating takes longer than parsing, so one block is inflated while the one before it is parsed.
     with ThreadPoolExecutor(1) as ahead:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genoboard import DataError
 
+from .. import parquet
+from ..variant_class.packed import DAMAGE, GZIP, ZIP, Bounded, lines
 from .samples import require_once
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -39,16 +41,16 @@ def first_samples(path: Path, most: int = 20) -> list[str]:
     """Return the first entries of the sample column; nothing where the file cannot be read."""
     try:
         if path.suffix == ".parquet":
-            batch = next(pa.parquet.ParquetFile(path).iter_batches(most, columns=_parquet_columns(path)[:1]), None)
+            batch = next(pq.ParquetFile(path).iter_batches(most, columns=parquet.names(path, path)[:1]), None)
             return [] if batch is None else [str(v) for v in batch.column(0).to_pylist()]
         return [row[0] for row in _lines(path, most + 1)[1:] if row]
-    except (OSError, EOFError, ValueError, csv.Error):
+    except (DataError, csv.Error, pa.ArrowException, *DAMAGE):
         return []
 
 
 def read_matrix(path: Path) -> Matrix:
     """Read a matrix; raise `DataError`, naming sample and gene, where a cell is missing, not a number or below 0, or an id occurs twice."""
-    table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    table = parquet.read(path, parquet.names(path, path), path) if path.suffix == ".parquet" else _csv(path)
     samples = [str(s) for s in table.column(0).to_pylist()]
     genes = list(table.column_names[1:])
     require_once(samples, "sample", str(path))
@@ -75,35 +77,29 @@ def _csv(path: Path) -> Any:
             types = {**dict.fromkeys(names, numbers), names[0]: pa.string()}
             try:
                 return pa.csv.read_csv(
-                    path,
+                    _stream(path),
                     pa.csv.ReadOptions(block_size=BLOCK),
                     convert_options=pa.csv.ConvertOptions(column_types=types, null_values=MISSING, strings_can_be_null=False),
                 )
             except pa.ArrowInvalid as error:
                 fault: Exception = error
-    except (OSError, EOFError, IndexError, ValueError, csv.Error) as error:
+    except (csv.Error, *DAMAGE) as error:
         fault = error
     raise DataError(f"{path} is not a whole CSV table: {fault}. Every line needs as many cells as there are column names.") from fault
 
 
 def _lines(path: Path, most: int) -> list[list[str]]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as text:
+    with closing(lines(path)) as text:
         return list(islice(csv.reader(text), most))
 
 
-def _parquet(path: Path) -> Any:
-    try:
-        return pa.parquet.read_table(path, columns=_parquet_columns(path))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} is not readable as Parquet: {error}. Write it again.") from error
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    """Return the columns, the sample id first: pandas keeps a named index as the last column and says so."""
-    schema = pa.parquet.read_schema(path)
-    index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(c, str)]
-    return [*index, *(n for n in schema.names if n not in index)]
+def _stream(path: Path) -> Any:
+    """Open a file by its first bytes; Arrow inflates a third faster than the standard library's gzip does."""
+    with path.open("rb") as raw:
+        head = raw.read(len(ZIP[0]))
+    if head in ZIP:
+        raise DataError(f"{path} is a zip archive. Unpack it and leave the unpacked file in its place.")
+    return Bounded(pa.input_stream(str(path), compression="gzip"), path) if head.startswith(GZIP) else path
 
 
 def _not_a_number(path: Path, samples: list[str], gene: str, cells: list[Any]) -> DataError:

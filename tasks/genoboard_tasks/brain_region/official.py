@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,10 +11,12 @@ from numpy.typing import NDArray
 
 from genoboard import DataError, Dataset
 
+from ..variant_class.packed import DAMAGE, opened
 from . import genes, units
 from .gct import check_length, is_gct, read_columns, read_header
 from .regions import PREFIX, region_of
 from .samples import donor_of, require_known, require_once
+from .sheet import read_sheet
 from .technical import COLUMNS, technical_columns
 
 ATTRIBUTES = "GTEx_Analysis_v8_Annotations_SampleAttributesDS.txt (a tab-separated table with the columns SAMPID and SMTSD)"
@@ -95,27 +95,16 @@ def _find(path: Path) -> tuple[Path, Path, Path | None]:
 
 def _columns(path: Path) -> set[str]:
     """Return the column names of a tab-separated table; nothing for any other file."""
-    with path.open("rb") as raw:
-        gzipped = raw.read(2) == b"\x1f\x8b"
     try:
-        with gzip.open(path) if gzipped else path.open("rb") as stream:
+        with opened(path) as (stream, _):
             return set(stream.readline(1 << 16).decode("utf-8").strip("\ufeff\r\n").split("\t"))
-    except (OSError, EOFError, ValueError):
+    except (DataError, *DAMAGE):
         return set()
 
 
 def _table(path: Path, needed: tuple[str, ...], wanted: Iterable[str]) -> pd.DataFrame:
     """Read these columns as text, indexed by the first of `needed`."""
-    take = {*needed, *wanted}
-    table = pd.read_csv(
-        path,
-        sep="\t",
-        dtype="str",
-        usecols=lambda c: c in take,
-        quoting=csv.QUOTE_NONE,
-        keep_default_na=False,
-        encoding="utf-8-sig",
-        encoding_errors="replace",
-    )
+    table = read_sheet(path, tabs=True)
+    table = table[[c for c in table.columns if c in {*needed, *wanted}]]
     require_once(table[needed[0]].tolist(), needed[0], str(path))
     return table.set_index(needed[0])

@@ -14,6 +14,7 @@ from .gct import is_gct
 from .matrix import SUFFIXES, Matrix, first_samples, read_matrix
 from .regions import region_of
 from .samples import require_known, require_once
+from .sheet import read_sheet
 from .technical import COLUMNS, canonical, technical_columns
 
 LABELS = "labels.csv"
@@ -67,7 +68,7 @@ def _find_matrix(folder: Path, known: set[str]) -> Path:
 
 
 def _labels(path: Path) -> pd.DataFrame:
-    table = _text_table(path)
+    table = read_sheet(path)
     lost = [c for c in NEEDED if c not in table.columns]
     if lost:
         raise DataError(f"{path} has no column {' and no column '.join(lost)}. It needs SAMPID, SUBJID (the donor) and SMTSD (the region).")
@@ -100,7 +101,7 @@ def _describe(ids: list[str], path: Path, notes: list[str]) -> pd.DataFrame:
     """Return what genes.csv says of these genes; what it lacks is added to `notes`."""
     if not path.exists():
         return genes.describe(ids, ids)
-    table = _text_table(path)
+    table = read_sheet(path)
     if "gene_id" not in table.columns:
         raise DataError(f"{path} has no column gene_id; its columns are {', '.join(table.columns)}.")
     require_once(table["gene_id"].tolist(), "gene", str(path))
@@ -110,12 +111,3 @@ def _describe(ids: list[str], path: Path, notes: list[str]) -> pd.DataFrame:
         notes.append(f"{unknown} of {len(ids)} genes are not in {path.name}; they are called by their ids.")
     symbols = known["gene_name"].where(known["gene_name"] != "", known.index)
     return genes.describe(ids, symbols.tolist(), known["biotype"].tolist())
-
-
-def _text_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig").rename(columns=str.strip)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read as CSV: {error}. Write comma-separated UTF-8 text with one line of column names."
-        ) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pandas as pd
 
 from genoboard import DataError, Dataset
 
+from ..variant_class.packed import DAMAGE, ended, opened
 from .significance import CLASSES
 
 NAME, TARGET = "ClinicalEvidenceSummaries.tsv", "clinical_significance"
@@ -65,33 +64,42 @@ def _release(folder: Path) -> Path:
 
 def _items(file: Path) -> pd.DataFrame:
     """Return the needed columns, all text. A quotation mark is part of the text: the release is not quoted."""
-    try:
-        content = file.read_bytes()
-        content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file} cannot be read: {error}. {AGAIN}") from error
-    lines = [(f"{file}, line {n}", line.rstrip(b"\r")) for n, line in enumerate(content.split(b"\n"), 1) if line.strip()]
-    names = lines[0][1].decode("utf-8-sig", "replace").split("\t") if lines else []
-    if lost := [c for c in NEEDED if c not in names]:
-        cause = (
-            "The file is empty." if not lines else "It is not tab-separated." if len(names) == 1 else "Later releases name it otherwise."
-        )
-        raise DataError(f"{file}, line 1: there is no column {' and no column '.join(lost)}. {cause} {AGAIN}")
     items: dict[str, dict[str, str]] = {}
-    for where, line in lines[1:]:
-        cells = line.split(b"\t")
-        if len(cells) != len(names):
-            raise DataError(
-                f"{where}: {len(cells)} columns, but line 1 names {len(names)}. It is cut off, or a tab or a line break is in it. {AGAIN}"
-            )
-        item = {}
-        for name, cell in zip(names, cells, strict=True):
-            try:
-                item[name] = cell.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(f"{where}, column {name}: byte 0x{cell[error.start]:02x} is no UTF-8. {AGAIN}") from error
-            if not item[name].strip() and name in NEEDED and name != TARGET:
-                raise DataError(f"{where}, column {name} is empty. Every evidence item has one. {AGAIN}")
-        if items.setdefault(item["evidence_id"], item) is not item:
-            raise DataError(f"{where}, column evidence_id: {item['evidence_id']} occurs a second time. {AGAIN}")
+    try:
+        with opened(file) as (stream, _):
+            lines = ((f"{file}, line {n}", line.rstrip(b"\r\n")) for n, line in enumerate(ended(stream, file), 1) if line.strip())
+            names = next(lines, ("", b""))[1].decode("utf-8-sig", "replace").split("\t")
+            if lost := [c for c in NEEDED if c not in names]:
+                cause = (
+                    "The file is empty."
+                    if names == [""]
+                    else "It is not tab-separated."
+                    if len(names) == 1
+                    else "Later releases name it otherwise."
+                )
+                raise DataError(f"{file}, line 1: there is no column {' and no column '.join(lost)}. {cause} {AGAIN}")
+            for where, line in lines:
+                item = _item(where, line, names)
+                if items.setdefault(item["evidence_id"], item) is not item:
+                    raise DataError(f"{where}, column evidence_id: {item['evidence_id']} occurs a second time. {AGAIN}")
+    except DAMAGE as error:
+        raise DataError(f"{file} cannot be read: {error}. {AGAIN}") from error
     return pd.DataFrame(items.values(), columns=list(NEEDED), dtype="str")
+
+
+def _item(where: str, line: bytes, names: list[str]) -> dict[str, str]:
+    """Return a line's cells by their columns."""
+    cells = line.split(b"\t")
+    if len(cells) != len(names):
+        raise DataError(
+            f"{where}: {len(cells)} columns, but line 1 names {len(names)}. It is cut off, or a tab or a line break is in it. {AGAIN}"
+        )
+    item = {}
+    for name, cell in zip(names, cells, strict=True):
+        try:
+            item[name] = cell.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where}, column {name}: byte 0x{cell[error.start]:02x} is no UTF-8. {AGAIN}") from error
+        if not item[name].strip() and name in NEEDED and name != TARGET:
+            raise DataError(f"{where}, column {name} is empty. Every evidence item has one. {AGAIN}")
+    return item

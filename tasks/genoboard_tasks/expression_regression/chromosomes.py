@@ -69,7 +69,7 @@ def read_chromosomes(path: Path) -> Chromosomes:
     header = [HEADERS.get(c.strip().lower(), c.strip().lower()) for c in lines[0][1]]
     if {"name", "length"} <= set(header):
         lines = lines[1:]
-    elif len(header) > 1 and header[1].isdigit():
+    elif len(header) > 1 and header[1].isascii() and header[1].isdigit():
         header = ["name", "length"]
     else:
         raise DataError(
@@ -80,12 +80,13 @@ def read_chromosomes(path: Path) -> Chromosomes:
     aliases: dict[str, str] = {}
     for n, cells in lines:
         row = dict(zip(header, map(str.strip, cells), strict=False))
-        name, length = row["name"], row.get("length", "")
+        name, length = row.get("name", ""), row.get("length", "")
         if not name or name in lengths:
             raise DataError(
                 f"{path}, line {n}: {name or 'a chromosome without name'} occurs twice. Each chromosome has one line, and a name."
             )
-        if not length.isdigit() or int(length) < 1:
+        # more digits than any genome has bases are no length either
+        if not (length.isascii() and length.isdigit() and len(length) < 16) or int(length) < 1:
             raise DataError(f"{path}, line {n}: the length of {name} is {length!r}. It must be a whole number from 1 up.")
         lengths[name] = int(length)
         aliases |= {alias: name for alias in row.get("aliases", "").split(",") if alias}

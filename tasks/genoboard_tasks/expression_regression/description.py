@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -15,6 +15,8 @@ from genoboard import DataError
 from .wording import meant
 
 NAME = "dataset.toml"
+# on either side of a start site; the widest windows in use have some thousands
+MOST_BINS = 1_000_000
 HELP = "The README of expression-regression shows a whole one."
 
 Section = TypeVar("Section")
@@ -88,7 +90,7 @@ def read_description(path: Path) -> Description:
         raise DataError(f"{file.parent} holds no {file.name}. Write one that names your files. {HELP}")
     try:
         told = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file} is not TOML: {error}. Texts stand in quotes, a backslash in them is written twice. {HELP}") from error
     sections = [f.name for f in fields(Description) if f.name != "path"]
     for name in told:
@@ -97,8 +99,13 @@ def read_description(path: Path) -> Description:
     window = _section(Window, told, "window", file)
     if window.bin < 1 or window.reach < 1 or window.reach % window.bin:
         raise DataError(
-            f"{file}, [window]: reach = {window.reach} is not a multiple of bin = {window.bin}. "
+            f"{file}, [window]: reach = {_shown(window.reach)} is not a multiple of bin = {_shown(window.bin)}. "
             "Both are whole numbers from 1 up, reach a multiple of bin."
+        )
+    if window.reach // window.bin > MOST_BINS:
+        raise DataError(
+            f"{file}, [window]: reach = {_shown(window.reach)} and bin = {window.bin} make {_shown(2 * window.reach // window.bin)} bins, more than memory holds. "
+            f"Use larger bins, at most {MOST_BINS:,} on either side."
         )
     return Description(
         file,
@@ -114,7 +121,7 @@ def read_description(path: Path) -> Description:
 def _table(told: dict[str, Any], name: str, file: Path) -> dict[str, Any]:
     table = told.get(name, {})
     if not isinstance(table, dict):
-        raise DataError(f"{file}: {name} is {table!r}, not a section. Write [{name}] on a line, and its keys below. {HELP}")
+        raise DataError(f"{file}: {name} is {_shown(table)}, not a section. Write [{name}] on a line, and its keys below. {HELP}")
     return table
 
 
@@ -133,10 +140,12 @@ def _section(cls: type[Section], told: dict[str, Any], name: str, file: Path) ->
 def _value(value: Any, kind: Any, where: str, folder: Path) -> Any:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise DataError(f"{where} = {value!r} is not known. {meant(str(value), get_args(kind))} It may be {', '.join(get_args(kind))}.")
+            raise DataError(
+                f"{where} = {_shown(value)} is not known. {meant(value if isinstance(value, str) else '', get_args(kind))} It may be {', '.join(get_args(kind))}."
+            )
         return value
     kind = next((k for k in get_args(kind) if k is not NoneType), kind)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if kind is float and number:
         return float(value)
     if kind is int and number and isinstance(value, int):
@@ -144,11 +153,29 @@ def _value(value: Any, kind: Any, where: str, folder: Path) -> Any:
     if kind in (str, Path) and isinstance(value, str):
         return _file(folder / value, where) if kind is Path else value
     needed = {float: "a number", int: "a whole number", str: "text in quotes", Path: "a file's name in quotes"}[kind]
-    raise DataError(f"{where} = {value!r} is not {needed}.")
+    raise DataError(f"{where} = {_shown(value)} is not {needed}.")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as Python writes it, cut to what a message may hold."""
+    try:
+        shown = repr(value)
+    except ValueError:
+        # a hexadecimal number may have more digits than Python writes
+        return "a number of thousands of digits"
+    return shown if len(shown) <= 80 else f"{shown[:80]}…"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # a name that is too long to be one
+        return False
 
 
 def _file(path: Path, where: str) -> Path:
-    if not path.is_file():
+    if not _is_file(path):
         there = sorted(p.name for p in path.parent.iterdir() if p.is_file()) if path.parent.is_dir() else []
         raise DataError(f"{where} names {path}, which is not a file. {meant(path.name, there)}".rstrip())
     return path
@@ -158,7 +185,9 @@ def _lineages(table: dict[str, Any], file: Path) -> dict[str, str]:
     lineage_of: dict[str, str] = {}
     for lineage, samples in table.items():
         if not isinstance(samples, list) or not samples or not all(isinstance(s, str) and s for s in samples):
-            raise DataError(f'{file}, [lineages]: {lineage} = {samples!r} is not a list of samples. Write {lineage} = ["sample", ...].')
+            raise DataError(
+                f'{file}, [lineages]: {lineage} = {_shown(samples)} is not a list of samples. Write {lineage} = ["sample", ...].'
+            )
         for sample in samples:
             if sample in lineage_of:
                 raise DataError(

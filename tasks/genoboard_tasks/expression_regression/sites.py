@@ -14,6 +14,8 @@ from genoboard import DataError
 from .content import read_content
 from .table import COMMENT, delimiter_of, rows
 
+# more digits than any genome has bases are no position
+WHOLE = re.compile(r"\s*-?[0-9]{1,15}\s*")
 STRANDS = {"+": 1, "-": -1, "1": 1, "-1": -1, "+1": 1}
 ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{6,})(?:\.\d+)?(?:_PAR_Y)?")
 COLUMNS = {
@@ -66,10 +68,9 @@ def _tss(transcript: Transcript, path: Path) -> int:
     where = f"{path}, line {transcript.line}: {transcript.symbol or transcript.gene_id}"
     if transcript.strand not in STRANDS:
         raise DataError(f"{where} has the strand {transcript.strand!r}. It must be + or -: bins are laid out along it.")
-    try:
-        start, end = int(transcript.start), int(transcript.end)
-    except ValueError:
-        raise DataError(f"{where} lies at {transcript.start}-{transcript.end}. Positions must be whole numbers.") from None
+    if not all(WHOLE.fullmatch(str(at)) for at in (transcript.start, transcript.end)):
+        raise DataError(f"{where} lies at {transcript.start!s:.40}-{transcript.end!s:.40}. Positions must be whole numbers.")
+    start, end = int(transcript.start), int(transcript.end)
     if not 0 <= start <= end:
         raise DataError(f"{where} lies at {start}-{end}. A start must be 0 or more, and not beyond the end.")
     return start if STRANDS[transcript.strand] == 1 or start == end else end - 1
@@ -119,7 +120,9 @@ def _gff(body: bytes) -> Iterator[Transcript]:
         line, at = line + body.count(b"\n", at, match.start()), match.start()
         chrom, start, end, strand, attributes = (g.decode("utf-8", "replace") for g in match.groups())
         symbol, gene_id = (_attribute(attributes, *keys) for keys in (("gene_name", "gene", "Name"), ("gene_id", "ID")))
-        yield Transcript(line, chrom, int(start) - 1, end, strand, symbol, gene_id.removeprefix("gene:"))
+        # GTF and GFF count from 1
+        first = int(start) - 1 if WHOLE.fullmatch(start) else start
+        yield Transcript(line, chrom, first, end, strand, symbol, gene_id.removeprefix("gene:"))
 
 
 def _attribute(attributes: str, *keys: str) -> str:

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from genoboard import DataError
 
+from .. import parquet
 from .content import read_content
 from .wording import some
 
@@ -83,7 +83,7 @@ class Table:
     def _load(self, columns: Sequence[str], kind: Any) -> Any:
         names = [self.fields[self.columns.index(c)] for c in columns]
         if not self.delimiter:
-            return self._parquet(names).cast(pa.schema([(n, kind) for n in names]))
+            return parquet.read(self.content, names, self.path).cast(pa.schema([(n, kind) for n in names]))
         return pa.csv.read_csv(
             pa.BufferReader(self.content),
             pa.csv.ReadOptions(column_names=self.fields, skip_rows=self.skip, block_size=BLOCK),
@@ -91,17 +91,11 @@ class Table:
             pa.csv.ConvertOptions(column_types=dict.fromkeys(names, kind), include_columns=names, null_values=[]),
         )
 
-    def _parquet(self, names: Sequence[str]) -> Any:
-        try:
-            return pa.parquet.read_table(pa.BufferReader(self.content), columns=list(names)).select(list(names))
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read to its end: {error}. Write it again.") from error
-
     def _rows(self) -> Iterator[tuple[str, list[str]]]:
         if self.delimiter:
             yield from ((f"line {n}", cells) for n, cells in rows(self.content, self.delimiter, self.path) if n > self.skip)
             return
-        columns = (c.to_pylist() for c in self._parquet(self.fields).columns)
+        columns = (c.to_pylist() for c in parquet.read(self.content, self.fields, self.path).columns)
         for n, cells in enumerate(zip(*columns, strict=True), 1):
             yield f"row {n}", ["" if c is None else str(c) for c in cells]
 
@@ -132,13 +126,7 @@ def open_table(path: Path) -> Table:
     """
     content = read_content(path)
     if content.startswith(PARQUET):
-        try:
-            schema = pa.parquet.read_schema(pa.BufferReader(content))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"{path} is not readable as Parquet: {error}. Write it again.") from error
-        # pandas keeps row names as a last column and says so
-        index = [c for c in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(c, str)]
-        fields = (*index, *(n for n in schema.names if n not in index))
+        fields = tuple(parquet.names(content, path))
         names = ["" if f.startswith("__index_level_") else f for f in fields]
         return Table(path, content, _once(names, path), fields, "", 0)
     delimiter = delimiter_of(content, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,28 +38,34 @@ class Sheet:
 
 def read_sheet(path: Path, columns: Sequence[str]) -> Sheet:
     """Read these columns beside ``ID``; raise `DataError` for a missing column, a ragged row, an id that is no whole number, or one given twice."""
-    reader = csv.reader(lines(path), strict=True)
-    try:
-        header = [c.strip() for c in next(reader, [])]
-        place = _places(path, header, (ID, *columns))
-        rows: dict[int, Row] = {}
-        for cells in reader:
-            if not cells:
-                continue
-            where = f"{path}, line {reader.line_num}"
-            if len(cells) != len(header):
-                raise DataError(f"{where} has {len(cells)} cells, the header has {len(header)}. Put a name with a comma in double quotes.")
-            row = {c: cells[i].strip() for c, i in place.items()}
-            key = row.pop(ID)
-            if not (key.isascii() and key.isdigit()):
-                raise DataError(f"{where}: the ID is {key!r}, where the competition's files have a whole number.")
-            if int(key) in rows:
-                raise DataError(
-                    f"{where}: ID {key} stands on line {rows[int(key)].line} already. Every ID may occur once; remove the other row."
-                )
-            rows[int(key)] = Row(reader.line_num, row)
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num} is not readable as CSV: {error}. Mend the line, or get the file again.") from error
+    # closed at once where a line is refused
+    with closing(lines(path)) as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            header = [c.strip() for c in next(reader, [])]
+            place = _places(path, header, (ID, *columns))
+            rows: dict[int, Row] = {}
+            for cells in reader:
+                if not cells:
+                    continue
+                where = f"{path}, line {reader.line_num}"
+                if len(cells) != len(header):
+                    raise DataError(
+                        f"{where} has {len(cells)} cells, the header has {len(header)}. Put a name with a comma in double quotes."
+                    )
+                row = {c: cells[i].strip() for c, i in place.items()}
+                key = row.pop(ID)
+                if not (key.isascii() and key.isdigit() and len(key) < 19):
+                    raise DataError(f"{where}: the ID is {key[:40]!r}, where the competition's files have a whole number.")
+                if int(key) in rows:
+                    raise DataError(
+                        f"{where}: ID {key} stands on line {rows[int(key)].line} already. Every ID may occur once; remove the other row."
+                    )
+                rows[int(key)] = Row(reader.line_num, row)
+        except csv.Error as error:
+            raise DataError(
+                f"{path}, line {reader.line_num} is not readable as CSV: {error}. Mend the line, or get the file again."
+            ) from error
     return Sheet(path, rows, tuple(c for i, c in enumerate(header) if i not in place.values()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from genoboard import DataError
@@ -32,29 +33,32 @@ def read_texts(path: Path, wanted: Sequence[int], known: Iterable[int]) -> tuple
     at: dict[int, int] = {}
     once: dict[bytes, bytes] = {}
     empty = []
-    for number, line in enumerate(lines(path), start=1):
-        if number == 1:
-            _check_header(path, line)
-            continue
-        if not line.strip():
-            continue
-        head, mark, text = line.partition(MARK)
-        if not mark or not (head.strip().isascii() and head.strip().isdigit()):
-            raise _wrong_delimiter(path, number, line)
-        key = int(head)
-        if key in at:
-            raise DataError(
-                f"{path}, line {number}: ID {key} stands on line {at[key]} already. Every ID may occur once; remove the other row."
-            )
-        at[key] = number
-        if key not in keep:
-            continue
-        # Python spends two bytes on every letter of a text with an alpha in it; UTF-8 one
-        raw = text.strip().encode()
-        if raw in EMPTY:
-            empty.append(key)
-            raw = b""
-        found[key] = once.setdefault(raw, raw)
+    # closed at once where a line is refused
+    with closing(lines(path)) as rows:
+        for number, line in enumerate(rows, start=1):
+            if number == 1:
+                _check_header(path, line)
+                continue
+            if not line.strip():
+                continue
+            head, mark, text = line.partition(MARK)
+            # a number that no file of the competition counts up to is no ID either
+            if not mark or not (head.strip().isascii() and head.strip().isdigit() and len(head) < 19):
+                raise _wrong_delimiter(path, number, line)
+            key = int(head)
+            if key in at:
+                raise DataError(
+                    f"{path}, line {number}: ID {key} stands on line {at[key]} already. Every ID may occur once; remove the other row."
+                )
+            at[key] = number
+            if key not in keep:
+                continue
+            # Python spends two bytes on every letter of a text with an alpha in it; UTF-8 one
+            raw = text.strip().encode()
+            if raw in EMPTY:
+                empty.append(key)
+                raw = b""
+            found[key] = once.setdefault(raw, raw)
     if not at:
         raise DataError(f"{path} holds no text. Its first line is the header ID,Text, each other line a row ID||Text.")
     if keep and not found:
