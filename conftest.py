@@ -8,7 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# how long an example takes says how busy the machine is
+settings.register_profile("genoboard", deadline=None)
+settings.load_profile("genoboard")
 REPO = Path(__file__).resolve().parent
 Toml = Callable[..., Path]
 REQUIRE_ALL = os.environ.get("GENOBOARD_REQUIRE_ALL") == "1"

@@ -503,5 +503,9 @@ def test_what_a_model_prepares_is_made_without_a_target_and_no_label_gets_into_i
 
 
 def test_a_model_whose_preparation_fails_is_told_so(tmp_path: Path) -> None:
-    outcome, _ = run(tmp_path, code="class Model:\n    def prepare(self, X, run):\n        raise ValueError('no weights')\n    def fit(self, X, y): ...\n", y=None)
+    outcome, _ = run(
+        tmp_path,
+        code="class Model:\n    def prepare(self, X, run):\n        raise ValueError('no weights')\n    def fit(self, X, y): ...\n",
+        y=None,
+    )
     assert (outcome.verdict, outcome.reason) == ("failed", "ValueError: no weights")

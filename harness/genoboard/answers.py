@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 from genoboard_leaderboard.entry import Verdict
 
 SHORT, LONG = 4 << 20, 256 << 20
+# pandas takes a second for ten thousand of them, and minutes for a megabyte of commas
+WIDEST = 10_000
 REASON = 2000  # characters
 
 
@@ -115,6 +117,9 @@ def tables(folder: Path) -> dict[str, pd.DataFrame]:
     for path in sorted(folder.glob("*.csv")):
         data = content(path, left)
         left -= len(data)
+        # the second line counts too: where it is wider than the first, its cells are taken for an index
+        if max(line.count(b",") for line in data.split(b"\n", 2)[:2]) >= WIDEST:
+            raise UnreadableError(f"{path.name} has over {WIDEST:,} columns")
         try:
             found[path.stem] = pd.read_csv(io.BytesIO(data), dtype="str", keep_default_na=False)
         except ValueError as error:

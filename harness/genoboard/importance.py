@@ -67,7 +67,7 @@ def permuted(results: Results, features: int = 100, tell: Tell = lambda _: None)
     told = competition.annotate({PERMUTED: told})[PERMUTED]
     home = results.folder_of(entry) / ARTIFACTS
     home.mkdir(exist_ok=True)
-    told.to_csv(home / f"{PERMUTED}.csv", index=False)
+    harmless(told).to_csv(home / f"{PERMUTED}.csv", index=False)
     return told
 
 

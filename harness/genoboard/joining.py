@@ -88,7 +88,12 @@ def keys(ids: pa.StringArray | pa.ChunkedArray) -> Keys | None:
 def places(asked: Keys, given: Keys) -> NDArray[np.int64] | None:
     """Return (n,) for each of the ids `given` its place among those `asked` for; None unless each of these is there exactly once."""
     n = len(asked.mixed)
-    if asked.may_repeat or len(asked.words) != len(given.words) or n != len(given.mixed) or ((asked.mixed ^ given.mixed) >> asked.bits).any():
+    if (
+        asked.may_repeat
+        or len(asked.words) != len(given.words)
+        or n != len(given.mixed)
+        or ((asked.mixed ^ given.mixed) >> asked.bits).any()
+    ):
         return None
     found = np.empty(n, np.int64)
     found[given.places] = asked.places

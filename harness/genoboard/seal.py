@@ -62,7 +62,7 @@ def read(folder: Path) -> Seal:
     try:
         with gzip.open(folder / SEALED, "rt", encoding="utf-8") as text:
             return Seal.from_dict(json.load(text))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, LeaderboardError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, LeaderboardError, zlib.error) as error:
         raise DataError(
             f"{folder / SEALED} holds no sealed scores ({error}). Put it back; or move the folder {folder.name} away, and run"
             " genoboard leaderboard --rebuild, to go on without that entry."
@@ -74,8 +74,9 @@ def replicates(folder: Path, metric: str) -> NDArray[np.float64] | None:
     import numpy as np
 
     try:
-        with np.load(folder / SEALED_REPLICATES, allow_pickle=False) as held:
+        # opened here, as NumPy leaves a damaged one open
+        with (folder / SEALED_REPLICATES).open("rb") as file, np.load(file, allow_pickle=False) as held:
             found: NDArray[np.float64] | None = held.get(f"private/{metric}")
             return found
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{folder / SEALED_REPLICATES} cannot be read ({error}). Put it back as it was.") from error

@@ -169,7 +169,8 @@ def names(path: Path, asked: int | None = None) -> list[str]:
     if kind != ".parquet":
         try:
             with path.open("rb") as file:
-                stream: Any = gzip.GzipFile(fileobj=file) if kind == ".csv.gz" else file
+                # what one line needs: gzip data may go on for gigabytes that hold nothing
+                stream: Any = gzip.GzipFile(fileobj=io.BytesIO(file.read(BLOCK))) if kind == ".csv.gz" else file
                 found = _header(stream.readline(WINDOW))
             if found is not None:
                 return found
