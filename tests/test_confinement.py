@@ -552,6 +552,27 @@ def test_a_user_without_roots_powers_is_confined_as_well(tmp_path: Path) -> None
     assert log == "True 12345 []\n"
 
 
+@pytest.mark.parametrize(
+    "lost",
+    ["dac_read_search,sys_admin", "dac_read_search,dac_override,sys_admin", "setuid,sys_admin", "all"],
+    ids=["container", "none to read", "none to change users", "none"],
+)
+def test_a_root_with_fewer_powers_as_in_a_container_is_told_what_is_open_and_models_run(tmp_path: Path, lost: str) -> None:
+    if os.getuid() != 0:
+        pytest.skip("it takes root to have fewer powers than root")
+    less = ",".join(f"-{power}" for power in lost.split(","))
+    workspace = tmp_path / "workspace"
+    run = [sys.executable, "-m", "genoboard", "--workspace", str(workspace), "run", "brain-region", "majority"]
+    done = subprocess.run(
+        ["setpriv", f"--bounding-set={less}", f"--inh-caps={less}", *run], capture_output=True, text=True, check=False,
+        env={**os.environ, "GENOBOARD_CACHE": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    entry = next(e for e in Store(Workspace(workspace).database).entries() if e.name == "majority")
+    assert "others' sockets and shared memory open" in entry.isolation
+    assert ("processes uncounted" in entry.isolation) == (lost != "dac_read_search,sys_admin")
+
+
 def _children_of(pid: int) -> list[str]:
     return [p for p in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split() if "python" in _command(p)]
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,10 @@ CODES = np.arange(12) % 3
 RATIO = np.round(np.random.default_rng(0).dirichlet([1, 1, 1], 12), 3)
 EITHER = (np.arange(12) // 2) % 2
 # how numbers are written that float() reads and that no other convention reads otherwise
-PLAIN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-PLACE = re.compile(r"line \d|row \d|column|id|header|first line|separated|encoded as UTF|empty|gzip|Parquet|zip archive|over \d+ MiB")
+PLAIN = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*", re.ASCII)
+PLACE = re.compile(
+    r"\b(line|row) \d|\bcolumns? |\bids?\b|\bheader\b|\bfirst line\b|file is empty|encoded as UTF|gzip data|Parquet|zip archive|over \d+ MiB"
+)
 METRICS = {m.name: m for m in BUILTIN}
 
 
@@ -63,6 +66,13 @@ def of_labels(prediction: np.ndarray) -> dict[str, float]:
     }
 
 
+def gap_of(rows: np.ndarray, truth: np.ndarray) -> float:
+    """Return the expected calibration error, bin by bin: a bin is open below and closed above."""
+    said, sure = rows.argmax(axis=1), rows.max(axis=1)
+    bins = [[i for i, p in enumerate(sure) if k / 15 < p <= (k + 1) / 15] for k in range(15)]
+    return float(sum(abs(sum(sure[i] - (said[i] == truth[i]) for i in b)) for b in bins if b) / len(truth))
+
+
 def of_classes(prediction: np.ndarray) -> dict[str, float]:
     sums = prediction.sum(axis=1, keepdims=True)
     rows = prediction / sums
@@ -72,6 +82,7 @@ def of_classes(prediction: np.ndarray) -> dict[str, float]:
         **of_labels(prediction),
         "multiclass-log-loss": float(-np.log(inside[np.arange(12), CODES]).mean()),
         "brier": float(((rows - one_hot) ** 2).sum(axis=1).mean()),
+        "ece": gap_of(rows, CODES),
         "auroc": float(np.mean([sk.roc_auc_score(one_hot[:, k], prediction[:, k]) for k in range(3)])),
         "auprc": sk.average_precision_score(one_hot, prediction),
     }
@@ -83,7 +94,10 @@ def of_columns(prediction: np.ndarray) -> dict[str, float]:
 
 
 def of_risks(prediction: np.ndarray) -> dict[str, float]:
+    rows = np.column_stack([1 - prediction, prediction])
     return {
+        "brier": float(2 * ((prediction - EITHER) ** 2).mean()),
+        "ece": gap_of(rows, EITHER),
         "log-loss": float(-np.log(np.clip(np.where(EITHER == 1, prediction, 1 - prediction), 1e-15, 1 - 1e-15)).mean()),
         "auroc": sk.roc_auc_score(EITHER, prediction),
         "auprc": sk.average_precision_score(EITHER, prediction),
@@ -98,6 +112,7 @@ def of_values(prediction: np.ndarray) -> dict[str, float]:
         return {
             "mse": squared,
             "rmse": math.sqrt(squared),
+            "rmsle": sk.root_mean_squared_log_error(truth, prediction) if prediction.min() >= 0 else math.nan,
             "mae": float(np.abs(truth - prediction).mean()),
             "r2": float(1 - ((truth - prediction) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()),
             # the slow readers lose their last digits, or all, beside numbers that hide the others
@@ -175,6 +190,14 @@ def slowly(table: Cells, form: Form) -> np.ndarray:
     return prediction if form.classes else prediction[:, 0]
 
 
+def strictly(table: Callable[[], Cells], form: Form) -> np.ndarray | None:
+    """Return what `slowly` reads; None where it finds no table, or not the one that was asked for."""
+    try:
+        return slowly(table(), form)
+    except (AssertionError, ValueError, KeyError, csv.Error, OSError, EOFError, zlib.error, pa.ArrowException):
+        return None
+
+
 def holds(path: Path, kind: Kind, table: Callable[[], Cells]) -> bool:
     """Tell whether a file is accepted, once it was found to be so with right."""
     try:
@@ -183,31 +206,72 @@ def holds(path: Path, kind: Kind, table: Callable[[], Cells]) -> bool:
         said, problems = str(error), error.problems
         assert str(path) in said
         assert all(map(PLACE.search, problems)), problems
+        assert strictly(table, kind.form) is None, f"refused without need: {said}"
         return False
-    assert prediction.tolist() == slowly(table(), kind.form).tolist()
+    expected = strictly(table, kind.form)
+    assert expected is not None, "accepted, but it is not what was asked for"
+    assert prediction.tolist() == expected.tolist()
     assert np.isfinite(prediction).all()
-    for name, expected in kind.expected(prediction).items():
+    for name, score in kind.expected(prediction).items():
         try:
             value = scoring.value_of(METRICS[name], kind.truth, prediction, kind.classes)
         except UndefinedScore:
-            assert not math.isfinite(expected) or name in ("pearson", "spearman"), name
+            assert not math.isfinite(score) or name in ("pearson", "spearman"), name
             continue
         assert math.isfinite(value), name
-        assert math.isnan(expected) or value == pytest.approx(expected, rel=1e-9, abs=1e-9), name
+        assert math.isnan(score) or value == pytest.approx(score, rel=1e-9, abs=1e-9), name
     return True
 
 
 @each
 @often(60, 1000)
 def test_a_bent_csv_scores_what_a_slow_reader_says_or_is_refused_with_its_place(tmp_path: Path, kind: Kind, examples: int) -> None:
-    path = tmp_path / "bent.csv"
+    path, seen = tmp_path / "bent.csv", set()
 
     def check(content: bytes) -> None:
         path.write_bytes(content)
         accepted = holds(path, kind, lambda: table_of(content))
+        seen.add(accepted)
         packed = path.with_name("bent.csv.gz")
         packed.write_bytes(gzip.compress(content, 1))
         assert holds(packed, kind, lambda: table_of(content)) == accepted
+
+    hunt(examples, mutated_table(kind.rows), check)
+    assert seen == {True, False}, "a hunt that finds only one kind of file finds nothing"
+
+
+@each
+@often(8, 100)
+def test_every_metric_of_an_accepted_file_has_a_finite_score_with_an_interval_around_it_or_a_reason(
+    tmp_path: Path, kind: Kind, examples: int
+) -> None:
+    path = tmp_path / "bent.csv"
+    solution = scoring.Solution(kind.truth, kind.classes, np.arange(12) // 6, np.arange(12) // 2, "0" * 16)
+
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        try:
+            prediction = read(path, kind.form).prediction
+        except InvalidSubmission:
+            return
+        # the first one must have a value, or the file is not scored at all
+        metrics = [
+            METRICS["mae" if kind is VALUES else "auroc" if kind is MULTILABEL else "accuracy"],
+            *map(METRICS.get, kind.expected(prediction)),
+        ]
+        try:
+            scores, drawn = scoring.score([m for m in metrics if m is not None], solution, prediction)
+        except UndefinedScore:
+            assert np.abs(prediction).max() > 1e300
+            return
+        for score in scores:
+            if score.value is None:
+                assert score.reason
+                continue
+            assert math.isfinite(score.value)
+            assert score.low is None or score.low <= score.value <= score.high
+            assert score.fold_mean is None or math.isfinite(score.fold_mean)
+        assert all(len(r) == scoring.REPLICATES for r in drawn.values())
 
     hunt(examples, mutated_table(kind.rows), check)
 
@@ -259,7 +323,11 @@ def tables(draw: st.DrawFn, kind: Kind) -> bytes:
             kinds = {"dictionary": pa.dictionary(pa.int32(), pa.string()), "large": pa.large_string()}
             made.append(pa.array(text, kinds.get(how, pa.string())))
     out = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(made, [n.encode("utf-8", "replace").decode() for n in header[: len(made)]]), out)
+    # rows in several groups, which are read one by one
+    rows_each = draw(st.sampled_from([1, 5, 1000]))
+    pq.write_table(
+        pa.Table.from_arrays(made, [n.encode("utf-8", "replace").decode() for n in header[: len(made)]]), out, row_group_size=rows_each
+    )
     content = out.getvalue()
     for step in draw(st.lists(byte_step, max_size=1)) if draw(st.integers(0, 3)) == 0 else []:
         content = damaged(content, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -117,14 +118,28 @@ def tables(folder: Path) -> dict[str, pd.DataFrame]:
     for path in sorted(folder.glob("*.csv")):
         data = content(path, left)
         left -= len(data)
-        # the second line counts too: where it is wider than the first, its cells are taken for an index
-        if max(line.count(b",") for line in data.split(b"\n", 2)[:2]) >= WIDEST:
-            raise UnreadableError(f"{path.name} has over {WIDEST:,} columns")
+        if _widest(data) > WIDEST:
+            raise UnreadableError(f"{path.name} has over {WIDEST:,} columns, or rows too long for a table")
         try:
             found[path.stem] = pd.read_csv(io.BytesIO(data), dtype="str", keep_default_na=False)
         except ValueError as error:
             raise UnreadableError(f"{path.name} is no table: {str(error).strip()}") from error
     return found
+
+
+def _widest(data: bytes) -> int:
+    """Return how many columns pandas would make of a CSV: as many as the first two rows have, since it takes what the second has more for an index."""
+    start, widths = data[:SHORT].decode("utf-8-sig", errors="replace"), []
+    try:
+        for row in csv.reader(io.StringIO(start, newline="")):
+            if len(row) > 1 or "".join(row).strip():
+                widths.append(len(row))
+            if len(widths) == 3:
+                break
+    except csv.Error:
+        return WIDEST + 1
+    # the last row of a piece may go on
+    return max(widths[:2], default=0) if len(widths) > 2 or len(data) <= SHORT else WIDEST + 1
 
 
 def curves(folder: Path) -> list[dict[str, Any]]:

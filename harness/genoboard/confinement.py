@@ -10,10 +10,10 @@ from typing import Any
 
 from . import landlock, mounts, seccomp
 from .isolation import Limits
-from .syscalls import LINUX, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, keep_capabilities, prctl
+from .syscalls import LINUX, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, capabilities, keep_capabilities, prctl
 
 PROCESSES = 512  # processes and threads, at once
-DAC_READ_SEARCH = 2
+CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, SETGID, SETUID = 0, 1, 2, 6, 7  # powers of root
 USERS = 1_000_000_000  # above what systems give to people
 NOBODY = 65534
 NONE = "no sandbox on this system"
@@ -38,7 +38,9 @@ def confine(told: Mapping[str, Any], limits: Limits, job: Path) -> list[str]:
         lacks.append("others' sockets and shared memory open")
     os.chdir(os.environ["TMPDIR"])
     if root:
-        counted = _done(lambda: _drop_root(writes))
+        # to read what root may read, since this Python may lie in root's home: containers often have the second alone
+        kept = next((power for power in (DAC_READ_SEARCH, DAC_OVERRIDE) if power in capabilities()), None)
+        counted = kept is not None and {SETUID, SETGID, CHOWN} <= capabilities() and _done(lambda: _drop_root(writes, kept))
     elif counted:
         _done(lambda: keep_capabilities(()))
     # without users of its own, what the user runs beside it is counted, too
@@ -72,8 +74,8 @@ def _done(step: Any) -> bool:
     return True
 
 
-def _drop_root(writes: Sequence[Path]) -> None:
-    """Become a user that nobody else is: root's processes cannot be counted. Of root's powers stays to read what it could read."""
+def _drop_root(writes: Sequence[Path], kept: int) -> None:
+    """Become a user that nobody else is: root's processes cannot be counted. Of root's powers the one that is `kept` stays."""
     user = USERS + os.getpid()
     try:
         _hand_over(writes, user)
@@ -85,7 +87,7 @@ def _drop_root(writes: Sequence[Path]) -> None:
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
-    keep_capabilities((DAC_READ_SEARCH,))
+    keep_capabilities((kept,))
     # a process that changed its user is not shown its own /proc/self otherwise
     prctl(PR_SET_DUMPABLE, 1)
 

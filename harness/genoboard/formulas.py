@@ -76,9 +76,8 @@ def _usable(side: str, values: Rows, k: int) -> Rows:
     if not len(values):
         raise UndefinedScore("there are no rows to score")
     if k and values.dtype.kind in "iu":
-        # a negative code is a large number
-        codes = values.view(np.uint64) if values.dtype == np.int64 else values
-        if codes.max() >= k or codes.min() < 0:
+        # a negative code, as such an integer, is a large one
+        if values.view(f"u{values.itemsize}").max() >= k:
             raise ValueError(f"{side}: class codes reach from {values.min()} to {values.max()}, but there are {k} classes")
         return values
     values = np.asarray(values, np.float64)
@@ -136,11 +135,18 @@ def _rescaled(probabilities: Floats) -> Floats:
 def _log_loss(truth: Ints, probabilities: Floats) -> Floats:
     if probabilities.ndim == 1:
         true = _rescaled(probabilities)[np.arange(len(truth)), truth]
-    else:
+        return -np.log(np.clip(true, EPSILON, 1 - EPSILON))
+    losses = np.empty(len(truth))
+
+    def fill(rows: slice) -> None:
         # as `_rescaled` does it, of the one number in each row that counts
-        total = _sum(probabilities)
-        true = probabilities[np.arange(len(truth)), truth] / np.where(total > 0, total, np.nan)
-    return -np.log(np.clip(true, EPSILON, 1 - EPSILON))
+        some = probabilities[rows]
+        total = _sum(some)
+        true = some[np.arange(len(some)), truth[rows]] / np.where(total > 0, total, np.nan)
+        losses[rows] = -np.log(np.clip(true, EPSILON, 1 - EPSILON))
+
+    each(fill, parts(len(truth), CHUNK // 8), alone=len(truth) < CHUNK)
+    return losses
 
 
 def _brier(truth: Ints, probabilities: Floats) -> Floats:
@@ -306,6 +312,17 @@ def _average_precision(weights: Floats, group: Ints, at: Ints, start: Ints, _end
     return _sum(positive * _share(hits, rows)) / _sum(positive)
 
 
+def _by_column(scores: Floats) -> Floats:
+    """Return the same numbers, a column's side by side: read once, not once for each column."""
+    columns = np.empty(scores.shape[::-1])
+
+    def copy(rows: slice) -> None:
+        columns[:, rows] = scores[rows].T
+
+    each(copy, parts(len(scores), CHUNK // 32))
+    return columns.T
+
+
 def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs_others: bool) -> Weighted:
     """Mean over the classes of `area`, (weights, group, at, start, end) -> (R,): in ascending order of score the rows'
     groups, the positives' places, and where the rows that tie with them begin and have ended.
@@ -328,8 +345,10 @@ def _one_vs_rest(area: Callable[[Floats, Ints, Ints, Ints, Ints], Floats], needs
 
     def compute(truth: Rows, scores: Floats, k: int, group: Ints, weights: Floats) -> Floats:
         keep_blocks()
-        classes = range(k) if scores.ndim == 2 else (1,)
-        areas = each(lambda c: of_class(c, truth, scores, k, group, weights), classes, alone=len(truth) * len(weights) < CHUNK)
+        classes, few = range(k) if scores.ndim == 2 else (1,), len(truth) * len(weights) < CHUNK
+        if scores.ndim == 2 and not few:
+            scores = _by_column(scores)
+        areas = each(lambda c: of_class(c, truth, scores, k, group, weights), classes, few)
         return _sum(np.stack(areas, axis=1)) / len(classes)
 
     return Weighted(compute)

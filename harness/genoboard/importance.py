@@ -17,6 +17,7 @@ from .errors import ModelFailed, UsageError
 from .isolation import Limits
 from .results import PERMUTED, Results
 from .run import Run, job_of, prepare, union
+from .table import harmless
 from .task import Tell
 from .workspace import ARTIFACTS
 

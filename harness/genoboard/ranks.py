@@ -35,7 +35,8 @@ def places_of(positive: NDArray[np.bool_], values: Floats) -> tuple[Ints, NDArra
     bits <<= np.uint64(1)
     bits |= positive
     bits.sort()
-    return np.flatnonzero(bits & np.uint64(1)), (bits[1:] ^ bits[:-1]) < 2
+    last = np.flatnonzero((bits.astype(np.uint8) & np.uint8(1)).view(np.bool_))
+    return last, (bits[1:] ^ bits[:-1]) < 2
 
 
 def ascending(values: Floats) -> tuple[Ints, NDArray[np.bool_]]:

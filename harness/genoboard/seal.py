@@ -58,6 +58,7 @@ def write(folder: Path, seal: Seal, private: Vectors, public: Vectors) -> None:
 def read(folder: Path) -> Seal:
     """Return the seal in a submission folder; raise `DataError` where it is not whole."""
     import gzip
+    import zlib
 
     try:
         with gzip.open(folder / SEALED, "rt", encoding="utf-8") as text:
@@ -71,6 +72,9 @@ def read(folder: Path) -> Seal:
 
 def replicates(folder: Path, metric: str) -> NDArray[np.float64] | None:
     """Return the replicates of a metric on the private part; None where it had no value there."""
+    import zipfile
+    import zlib
+
     import numpy as np
 
     try:

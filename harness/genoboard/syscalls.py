@@ -43,6 +43,13 @@ def prctl(option: int, *arguments: object) -> int:
     return checked(libc().prctl(option, *(ctypes.c_ulong(a) if isinstance(a, int) else a for a in four)))
 
 
+def capabilities() -> set[int]:
+    """Return the capabilities that this process may use."""
+    with open("/proc/self/status", encoding="utf-8") as status:
+        mask = next((int(line.split()[1], 16) for line in status if line.startswith("CapPrm:")), 0)
+    return {number for number in range(64) if mask >> number & 1}
+
+
 def keep_capabilities(kept: tuple[int, ...]) -> None:
     """Give up every capability of this process but `kept`, which what it starts has, too."""
     mask = sum(1 << number for number in kept)
