@@ -1,7 +1,14 @@
-"""Overhead: a run by the harness, against one bare script that loads, fits, predicts and scores the same."""
+"""What `genoboard run` costs beside one bare script that loads, fits, predicts and scores the same.
+
+Processes by turns, on one thread, after a first run that enters the board's controls: a fit of no length, whose difference is what is
+fixed, and a long one, whose difference beyond that is told as a share of the script's time. GENOBOARD_BENCH_TREES says how long.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -9,90 +16,82 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from genoboard import evaluate
 from genoboard.competition import Competition
 
-TURNS, TIMES = 5, 40
-MODEL = """
-import numpy as np
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+TREES = int(os.environ.get("GENOBOARD_BENCH_TREES", 1_500))
+CASES = {"short": ("logistic-regression", {"top": 100, "max_iter": 20}, 9), "long": ("random-forest", {"n_estimators": TREES}, 3)}
 
-
-class Repeated:
-    '''A logistic regression that is fitted so many times, the same each time.'''
-
-    def __init__(self, times=1):
-        self.times = times
-
-    def fit(self, X, y):
-        for _ in range(self.times):
-            self.model_ = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(X, y)
-        return self
-
-    def predict_proba(self, X):
-        return self.model_.predict_proba(X)
-"""
 SCRIPT = """
 import json, sys
-import numpy as np, pandas as pd
+import numpy as np
+import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
-from model import Repeated
+from genoboard_sklearn import models
 
-features, train, test, times = sys.argv[1:]
-names = json.loads(open(features + ".json").read())
-X = pd.DataFrame(np.load(features + ".npy"), index=names["index"], columns=names["columns"])
-train, test = (pd.read_csv(p, index_col=0)["y"] for p in (train, test))
-codes = {c: i for i, c in enumerate(sorted(train.unique()))}
-y, truth = train.map(codes).to_numpy(), test.map(codes).to_numpy()
-probability = Repeated(int(times)).fit(X.loc[train.index], y).predict_proba(X.loc[test.index])
-labels = probability.argmax(axis=1)
-pd.DataFrame(probability, index=test.index, columns=list(codes)).to_csv("submission.csv")
-print(f1_score(truth, labels, average="macro"), accuracy_score(truth, labels), log_loss(truth, probability),
-      roc_auc_score(truth, probability, multi_class="ovr"))
+folder, model, parameters = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+train, test = (pd.read_parquet(f"{folder}/{part}.parquet") for part in ("train", "test"))
+truth = {part: np.load(f"{folder}/{part}.npy") for part in ("train", "test")}
+fitted = getattr(models, model.replace("-", "_"))(**parameters).set_params(**({"classify__random_state": 0} if model == "random-forest" else {}))
+fitted.fit(train, truth["train"])
+p = fitted.predict_proba(test)
+pd.DataFrame(p, index=test.index).to_csv(f"{folder}/predictions.csv")
+y, labels = truth["test"], p.argmax(axis=1)
+print(f1_score(y, labels, average="macro"), accuracy_score(y, labels), log_loss(y, p), roc_auc_score(y, p, multi_class="ovr"))
 """
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose board has its controls, and beside it the rows for the script."""
+    folder = tmp_path_factory.mktemp("overhead")
+    _run(folder, *CASES["short"][:2])
+    competition = Competition.open("brain-region", workspace=folder)
+    fold = competition.folds[0]
+    for part, rows in (("train", fold.train), ("test", fold.test)):
+        competition.data.X(rows).to_parquet(folder / f"{part}.parquet")
+        np.save(folder / f"{part}.npy", competition.codes(competition.data.rows["y"].iloc[rows], competition.task.classes))
+    return folder
+
+
+def _seconds(words: list[str], folder: Path) -> tuple[float, float]:
+    """Return how long a process takes, by the clock and of the processors, its children's among these."""
+    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True, cwd=folder, env={**os.environ, **threads})
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _run(folder: Path, model: str, parameters: dict[str, Any]) -> tuple[float, float]:
+    told = [word for key, value in parameters.items() for word in ("--set", f"{key}={value}")]
+    return _seconds([sys.executable, "-m", "genoboard", "run", "brain-region", model, "--force", *told], folder)
 
 
 @pytest.mark.slow
-def test_what_the_harness_adds_to_a_bare_script(benchmark: Any, tmp_path: Path) -> None:
-    """By turns; the board's controls are entered before."""
-    competition = Competition.open("brain-region", workspace=tmp_path / "workspace")
-    evaluate(competition, "uniform")
-    (tmp_path / "model.py").write_text(MODEL, encoding="utf-8")
-    (tmp_path / "bare.py").write_text(SCRIPT, encoding="utf-8")
-    (fold,) = competition.folds
-    for name, rows in (("train", fold.train), ("test", fold.test)):
-        competition.data.rows["y"].iloc[rows].to_csv(tmp_path / f"{name}.csv")
-    features = str(competition.data.folder / "features")
-
-    def took(words: list[str]) -> float:
-        start = time.perf_counter()
-        subprocess.run(words, check=True, capture_output=True, cwd=tmp_path)
-        return time.perf_counter() - start
-
-    def pair(times: int) -> tuple[float, float]:
-        bare = took([sys.executable, "bare.py", features, "train.csv", "test.csv", str(times)])
-        run = ["run", "brain-region", "model.py:Repeated", "--set", f"times={times}", "--force"]
-        return took([sys.executable, "-m", "genoboard", "--workspace", str(tmp_path / "workspace"), *run]), bare
-
+def test_a_run_against_a_bare_script(benchmark: Any, board: Path) -> None:
     told: dict[str, Any] = {}
 
     def by_turns() -> None:
-        short, long = [pair(1) for _ in range(TURNS)], [pair(TIMES) for _ in range(2)]
-        fixed = statistics.median(ours - bare for ours, bare in short)
-        beyond = statistics.median((ours - bare - fixed) / bare for ours, bare in long)
-        told.update({
-            "bare script, s": round(statistics.median(b for _, b in short), 2),
-            "fixed overhead, s": round(fixed, 2),
-            "by minima, s": round(min(o for o, _ in short) - min(b for _, b in short), 2),
-            "a long fit, bare, s": round(statistics.median(b for _, b in long), 1),
-            "beyond the fixed part, %": round(100 * beyond, 2),
-        })  # fmt: skip
+        for case, (model, parameters, turns) in CASES.items():
+            bare = [sys.executable, "-c", SCRIPT, str(board), model, json.dumps(parameters)]
+            pairs = [(_seconds(bare, board), _run(board, model, parameters)) for _ in range(turns)]
+            for i, what in enumerate(("seconds", "of the processors")):
+                script, ours = ([pair[k][i] for pair in pairs] for k in (0, 1))
+                told[f"{case}, {what}"] = {
+                    "script": round(statistics.median(script), 2),
+                    "run": round(statistics.median(ours), 2),
+                    "more, by medians": round(statistics.median(ours) - statistics.median(script), 2),
+                    "more, by minima": round(min(ours) - min(script), 2),
+                }
+        for what in ("seconds", "of the processors"):
+            short, long = told[f"short, {what}"], told[f"long, {what}"]
+            told[f"beyond what is fixed, {what}"] = {
+                by: f"{100 * (long[f'more, {by}'] - short[f'more, {by}']) / long['script']:.1f} %" for by in ("by medians", "by minima")
+            }
 
     benchmark.pedantic(by_turns, rounds=1)
     benchmark.extra_info.update(told)
-    print(f"\nharness overhead: {told}")
+    print("\n" + "\n".join(f"{name}: {figures}" for name, figures in told.items()))

@@ -24,13 +24,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from mutations import mutated_bytes
 
-from genoboard import DataError, answers, parcel, solution, submission
+from genoboard import DataError, answers, diagnosis, parcel, seal, solution, submission
 from genoboard.board import rebuild
 from genoboard.errand import ENTRY_FILES
 from genoboard.errors import GenoboardError, InvalidSubmission
 from genoboard.metrics import BUILTIN
 from genoboard.submission import Form
-from genoboard_leaderboard.entry import Board, Entry
+from genoboard.workspace import SEALED, SEALED_REPLICATES
+from genoboard_leaderboard.entry import Board, Entry, Score
 from genoboard_tasks import parquet
 from genoboard_tasks.brain_region import gct, sheet
 from genoboard_tasks.brain_region.matrix import read_matrix
@@ -282,3 +283,65 @@ def test_a_submission_may_be_a_link_since_its_path_is_the_users_own(tmp_path: Pa
     (tmp_path / "lost.csv").symlink_to(tmp_path / "nowhere.csv")
     with pytest.raises(InvalidSubmission, match="there is no such file"):
         submission.read(tmp_path / "lost.csv", FORM)
+
+
+@pytest.mark.parametrize("head", [b"id,risk\na,0.5\nb,1\n", b""])
+def test_gzip_data_with_a_gigabyte_of_nothing_behind_them_are_refused_at_once(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "nothing.csv.gz"
+    path.write_bytes(gzip.compress(head))
+    os.truncate(path, 1 << 30)
+    for read in (lambda: submission.read(path, FORM), lambda: submission.read_columns(path, 2)):
+        began = time.monotonic()
+        assert "nothing.csv.gz was not scored: 1 problem.\n  - it holds over 64 MiB" in refusal(read)
+        assert time.monotonic() - began < 2
+    if not head:
+        assert "it holds over 64 MiB" in refusal(lambda: submission.names(path, 2))
+
+
+def test_labels_that_nobody_knows_are_counted_and_only_the_first_ones_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(diagnosis, "nearest", lambda name, *_, **__: asked.append(name) or [])
+    path = tmp_path / "labels.csv"
+    path.write_text("id,region\n" + "".join(f"s{i},klass{i}\n" for i in range(1000)))
+    form = Form(tuple(f"s{i}" for i in range(1000)), "id", "region", ("class1", "class2"), "labels")
+    assert "1,000 unknown labels" in refusal(lambda: submission.read(path, form))
+    assert asked == ["klass0", "klass1", "klass2", "klass3", "klass4"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"," * 1_000_000 + b"\n",
+        b"a\n" + b"," * 1_000_000 + b"\n",
+        b"\n \n" + b'"a\n",' * 1_000_000 + b"\n",
+        b"a,b\n" + b"x" * 5_000_000 + b"\n",
+    ],
+    ids=["head", "first row", "quoted", "a long row"],
+)
+def test_a_models_table_of_a_million_columns_is_refused_before_pandas_takes_minutes_over_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "importances.csv").write_bytes(content)
+    began = time.monotonic()
+    with pytest.raises(answers.UnreadableError, match=r"importances\.csv has over 10,000 columns, or rows too long for a table"):
+        answers.tables(tmp_path)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"feature\nTP53\n", b"feature,gain\n" + b'"TP\n53",1\n' * 500_000])
+def test_a_models_table_of_many_rows_and_a_few_columns_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "importances.csv").write_bytes(content)
+    if content.strip():
+        assert len(answers.tables(tmp_path)["importances"]) == content.count(b"T")
+    else:
+        with pytest.raises(answers.UnreadableError, match=r"importances\.csv is no table"):
+            answers.tables(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[:-9], lambda c: c[:20] + b"\xff" * 30 + c[50:], lambda c: b"", lambda c: b"PK\3\4" + b"\0" * 60]
+)
+def test_a_damaged_seal_is_told_with_its_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    seal.write(tmp_path, seal.Seal((Score("rmse", 0.5),), 9), {"rmse": np.arange(1000.0)}, {})
+    for name in (SEALED, SEALED_REPLICATES):
+        (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
+    assert f"{tmp_path / SEALED} holds no sealed scores" in refusal(lambda: seal.read(tmp_path))
+    assert f"{tmp_path / SEALED_REPLICATES} cannot be read" in refusal(lambda: seal.replicates(tmp_path, "rmse"))

@@ -10,19 +10,21 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoboard import cli, reporting, terminal
+from genoboard import cli, record, reporting, terminal
 from genoboard.figure import Figure
 from genoboard.plugins import load_plugins
+from genoboard.sandbox import Outcome
 from genoboard.table import harmless
 from genoboard.workspace import Workspace, slug
 from genoboard_leaderboard import export, inert
-from genoboard_leaderboard.entry import Board, Entry, Score
+from genoboard_leaderboard.entry import Board, Code, Entry, Score
 from genoboard_leaderboard.ranking import standings
 from genoboard_leaderboard.store import Store
 
@@ -98,6 +100,61 @@ def test_a_board_in_any_format_steers_no_terminal(
     assert "owned" in said
     assert not CONTROL.search(said)
     assert "1)<script>" not in said or form not in ("html", "md")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "  =", " \t@", "\xa0-", "\r\n+"])
+def test_the_csv_of_a_board_begins_no_cell_as_a_formula_whoever_wrote_it(
+    start: str, genoboard: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path / "cache"))
+    card = load_plugins().task("brain-region")
+    board = Board(card.name, card.default_data, "d" * 16, card.split(None).name, "5" * 16)
+    metric = card.metrics[0]
+    score = Score(metric if isinstance(metric, str) else metric.name, -0.5)
+    evil = f"{start}cmd|' /C calc'!A0"
+    said = {"team": evil, "message": evil, "model": evil, "reason": evil}
+    Store(Workspace.here().database).record(
+        Entry(
+            "1-x",
+            board,
+            evil,
+            "2025-01-01T00:00:00.000001",
+            "plugin",
+            scores=(score,),
+            parameters={evil: evil},
+            code=Code(plugin=evil, version=evil),
+            **said,
+        )
+    )
+    head, *rows = csv.reader(io.StringIO(genoboard("leaderboard", card.name, "--format", "csv"), newline=""))
+    assert len(rows) == 1
+    told = dict(zip(head, rows[0], strict=True))
+    for column in ("name", "model", "reason", "plugin", "version"):
+        assert told[column].startswith("'"), column
+        assert "cmd|" in told[column]
+    assert told[score.metric] == "-0.5", "a number stays one"
+    for column, text in told.items():
+        assert not re.match(r"\s*[=+@\t\r\n-]", text) or column == score.metric, column
+
+
+def test_what_came_of_a_run_steers_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal.Shown(sys.stdout))
+    terminal.show_entry(tmp_path, an_entry(BOARD, HOSTILE, team=HOSTILE), quiet=False)
+    terminal.show_entry(tmp_path, an_entry(BOARD, HOSTILE, verdict="failed", reason=HOSTILE), quiet=False)
+    said = capsys.readouterr()
+    for text in (said.out, said.err):
+        assert "owned" in text
+        assert not CONTROL.search(text)
+
+
+def test_what_a_model_leaves_as_tables_runs_nothing_in_a_spreadsheet(tmp_path: Path) -> None:
+    folder = record.SubmissionFolder.__new__(record.SubmissionFolder)
+    folder.path = tmp_path
+    folder.competition = SimpleNamespace(annotate=dict)  # type: ignore[assignment]
+    tables = {"importances": pd.DataFrame({"=cmd|' /C calc'!A0": [" =1+1", "TP53"], "gain": ["-0.5", "1e-3"]}, dtype="str")}
+    folder.write_artifacts([Outcome("ok", "", artifacts=tables)])
+    (path,) = tmp_path.rglob("*.csv")
+    assert path.read_text().splitlines() == ["'=cmd|' /C calc'!A0,gain", "' =1+1,-0.5", "TP53,1e-3"]
 
 
 def test_an_error_about_a_hostile_file_steers_no_terminal(genoboard: Callable[..., str], tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ def confine(told: Mapping[str, Any], limits: Limits, job: Path) -> list[str]:
     counted = root or _done(mounts.own_users)
     if not _done(lambda: mounts.hide([*reads, *lists, *writes], limits.memory)):
         lacks.append("others' sockets and shared memory open")
+    elif root and landlock.version():
+        # before Landlock came, this changed what the whole system sees
+        _done(mounts.own_processes)
     os.chdir(os.environ["TMPDIR"])
     if root:
         # to read what root may read, since this Python may lie in root's home: containers often have the second alone

@@ -59,6 +59,11 @@ def hide(kept: Iterable[Path], shared_memory: int | None) -> None:
                     os.close(descriptor)
 
 
+def own_processes() -> None:
+    """Show in ``/proc`` the processes of this user alone."""
+    _mount("proc", Path("/proc"), "proc", NOSUID | NODEV, "hidepid=invisible")
+
+
 def _mount(source: str | None, target: Path, kind: str | None, flags: int, data: str = "") -> None:
     def text(value: str | None) -> bytes | None:
         return None if value is None else value.encode()
