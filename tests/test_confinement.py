@@ -131,7 +131,8 @@ def test_the_targets_of_the_test_rows_are_nowhere_that_a_model_can_walk_to(compe
 def test_a_capability_to_read_by_handle_or_a_new_namespace_is_not_to_be_had(competition: Competition, tmp_path: Path) -> None:
     needs(seccomp.knows_this_machine(), "seccomp filter for this machine")
     fit = """
-        libc = ctypes.CDLL(None, use_errno=True)
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
     told = []
     for flags in (0x10000000, 0x00020000, 0x40000000):
         told.append((libc.unshare(flags), ctypes.get_errno()))
@@ -490,7 +491,7 @@ def test_memory_that_many_processes_hold_together_is_counted(competition: Compet
         "import numba\nnumba.njit(parallel=True)(lambda a: a.sum())(np.ones(3))",
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.savefig('figure.png')",
         "assert subprocess.run(['sh', '-c', 'echo $((1 + 1)) | cat'], capture_output=True, text=True, check=True).stdout == '2\\n'",
-        "import psutil\nfrom multiprocessing import Pool\nwith Pool(1) as p:\n    assert p.apply(psutil.Process).memory_info().rss > 0",
+        "import psutil\nchild = subprocess.Popen(['sleep', '9'])\nassert psutil.Process(child.pid).memory_info().rss > 0\nassert psutil.Process().children()",
         "import tempfile\nwith tempfile.NamedTemporaryFile() as f:\n    f.write(b'x')\nassert Path.home().is_dir()",
     ],
     ids=["sklearn", "joblib", "multiprocessing", "torch", "xgboost", "catboost", "transformers", "numba", "matplotlib", "shell", "psutil", "temporary files"],
