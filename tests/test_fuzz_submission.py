@@ -295,6 +295,19 @@ def test_a_cell_that_a_spreadsheet_changed_is_read_as_a_number_or_named(tmp_path
     hunt(examples, st.tuples(st.integers(1, 12), st.sampled_from(NUMBERS), st.sampled_from(["", '"'])), check)
 
 
+@each
+def test_a_quote_anywhere_in_a_row_is_read_as_the_csv_module_reads_it_or_named(tmp_path: Path, kind: Kind) -> None:
+    path = tmp_path / "quoted.csv"
+    lines = [",".join(r) for r in kind.rows]
+    whole = lines[3]
+    for start in range(len(whole) + 1):
+        for end in range(start, len(whole) + 1):
+            lines[3] = f'{whole[:start]}"{whole[start:end]}"{whole[end:]}'
+            content = "\n".join(lines).encode() + b"\n"
+            path.write_bytes(content)
+            holds(path, kind, lambda content=content: table_of(content))  # type: ignore[misc]
+
+
 @st.composite
 def tables(draw: st.DrawFn, kind: Kind) -> bytes:
     """Return Parquet of a table in which something is not as it was: a cell, a row, a column, the columns' types, the bytes."""

@@ -25,6 +25,8 @@ GRACE = 10.0
 # seconds that the keeper is given to leave nothing
 CLEANING = keeper.PATIENCE + 5.0
 POLL = 0.1
+# looking at its processes takes this share of the time at most, unless they are not looked at for so many seconds
+WATCHING, LONGEST_LOOK = 0.01, 0.5
 DISK_POLL = 0.5
 LONGEST = 1 << 16  # bytes of a line that a child says
 ENTRY = 4096  # bytes that a name costs, so that empty files are not free
@@ -73,15 +75,18 @@ def supervise(
         os.close(tell)
         overran: Overrun = ""
         heard, lacks = b"", None
-        deadline, peak, disk_due = start + limits.seconds, 0, start + DISK_POLL
+        deadline, peak, used, look_due, disk_due = start + limits.seconds, 0, 0, start, start + DISK_POLL
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(hear, selectors.EVENT_READ)
                 while True:
                     ready = selector.select(timeout=POLL)
                     now = time.monotonic()
-                    used = _used(child.pid)
-                    peak = max(peak, used)
+                    if now >= look_due:
+                        used = _used(child.pid)
+                        peak, looked = max(peak, used), time.monotonic()
+                        # a limit is to be met before it is passed by much
+                        look_due = looked + min((looked - now) / WATCHING, LONGEST_LOOK) * (limits.memory is None)
                     if stream is not None:
                         stream(tail.read().decode(errors="replace"))
                     if ready:
@@ -109,8 +114,8 @@ def supervise(
                         disk_due = time.monotonic() + DISK_POLL
                     if overran:
                         break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=0 if overran else GRACE)
+            if not overran:
+                _await_end(child, GRACE)
         finally:
             status = _end(child)
             os.close(hear)
@@ -120,6 +125,21 @@ def supervise(
             if stream is not None:
                 stream(tail.read().decode(errors="replace"))
     return Ending(status, overran, peak, time.monotonic() - start, said_from, lacks)
+
+
+def _await_end(child: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a child's end, but no longer: the kernel tells it, where `Popen.wait` looks every 50 ms."""
+    if not hasattr(os, "pidfd_open"):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=seconds)
+    elif child.poll() is None:
+        ended = os.pidfd_open(child.pid)
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(ended, selectors.EVENT_READ)
+                selector.select(seconds)
+        finally:
+            os.close(ended)
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:
