@@ -44,7 +44,7 @@ demo-report: demo ## the demo's best entry as a report, and its board as a page
 	$(BIN)/genoboard leaderboard brain-region --format html -o board.html
 
 # a file's tests share what takes long to make, so they stay together; benchmarks are not among them
-SIDE_BY_SIDE := -n auto --dist loadfile -p no:benchmark
+SIDE_BY_SIDE := -n logical --dist loadfile -p no:benchmark
 
 test: $(STAMP) ## every test that is not slow
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"

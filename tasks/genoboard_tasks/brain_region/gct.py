@@ -135,7 +135,14 @@ class _Block:
     def names(self, column: int) -> list[str]:
         """Return the text of one of the two leading columns."""
         starts = np.concatenate([[0], self.ends[:-1, -1] + 1]) if column == 0 else self.ends[:, column - 1] + 1
-        return [self.text[a:b].decode("utf-8", "replace") for a, b in zip(starts.tolist(), self.ends[:, column].tolist(), strict=True)]
+        cells = [self.text[a:b] for a, b in zip(starts.tolist(), self.ends[:, column].tolist(), strict=True)]
+        try:
+            return [c.decode() for c in cells]
+        except UnicodeDecodeError:
+            line, told = next((i, f"{c!r}"[2:-1]) for i, c in enumerate(cells) if c.decode("utf-8", "replace").encode() != c)
+            raise DataError(
+                f"{self.header.path}: line {self.first + line}, {('Name', 'Description')[column]} {told[:40]} is not UTF-8. Get the file again."
+            ) from None
 
     def numbers(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return these columns (ascending), float64 (lines, columns).
@@ -223,6 +230,11 @@ def _header(stream: io.BufferedReader, path: Path) -> Header:
     samples = cells[NAMES:]
     if len(samples) != promised:
         raise DataError(f"{path}: line 2 promises {promised} samples, line 3 names {len(samples)}. Get the file again.")
+    odd = next((s for s in samples if "\ufffd" in s), None)
+    if odd is not None:
+        raise DataError(f"{path}: line 3, sample {odd[:40]!r} is not UTF-8. Get the file again.")
+    if not genes:
+        raise DataError(f"{path}: line 2 promises no gene. Get the file again.")
     require_once(samples, "sample", str(path))
     return Header(path, genes, tuple(samples))
 

@@ -53,6 +53,8 @@ def read_matrix(path: Path) -> Matrix:
     table = parquet.read(path, parquet.names(path, path), path) if path.suffix == ".parquet" else _csv(path)
     samples = [str(s) for s in table.column(0).to_pylist()]
     genes = list(table.column_names[1:])
+    if not genes or not samples:
+        raise DataError(f"{path} holds no {'sample' if genes else 'gene'}: it has {len(samples):,} rows, and {len(genes):,} columns beside the sample ids. Get the file again.")
     require_once(samples, "sample", str(path))
     require_once(genes, "gene", str(path))
     values = np.empty((len(genes), len(samples)), dtype=np.float32)
@@ -83,9 +85,23 @@ def _csv(path: Path) -> Any:
                 )
             except pa.ArrowInvalid as error:
                 fault: Exception = error
+        _find_ragged(path)
     except (csv.Error, *DAMAGE) as error:
         fault = error
     raise DataError(f"{path} is not a whole CSV table: {fault}. Every line needs as many cells as there are column names.") from fault
+
+
+def _find_ragged(path: Path) -> None:
+    """Raise `DataError`, naming the first line whose cells are too few or too many; Arrow tells no line."""
+    with closing(lines(path)) as text:
+        reader = csv.reader(text)
+        width = len(next(reader, []))
+        for cells in reader:
+            if cells and len(cells) != width:
+                raise DataError(
+                    f"{path}, line {reader.line_num} (sample {cells[0][:40]!r}) has {len(cells):,} cells, where there are {width:,} column names. "
+                    "The file is damaged or cut off; get it again."
+                )
 
 
 def _lines(path: Path, most: int) -> list[list[str]]:

@@ -63,6 +63,10 @@ def _find_matrix(folder: Path, known: set[str]) -> Path:
         return matrices[0]
     if matrices:
         raise DataError(f"{folder} holds several expression matrices: {', '.join(p.name for p in matrices)}. Leave one.")
+    for path in files:
+        # what cannot be read has no samples: its fault is what is to be told
+        if not first_samples(path):
+            read_matrix(path)
     seen = f" Not one of the first samples of {', '.join(p.name for p in files)} is in {LABELS}." if files else ""
     raise DataError(f"{folder} holds no expression matrix (samples x genes, {' or '.join(SUFFIXES)}) of the samples in {LABELS}.{seen}")
 

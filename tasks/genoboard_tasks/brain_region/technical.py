@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from genoboard import DataError
@@ -35,7 +36,7 @@ def technical_columns(table: pd.DataFrame, where: str) -> pd.DataFrame | None:
         if column in NUMERIC:
             given = text.where(~text.str.casefold().isin(["", "na", "nan"]))
             made[column] = pd.to_numeric(given, errors="coerce").astype("float64")
-            wrong = text[made[column].isna() & given.notna()]
+            wrong = text[~np.isfinite(made[column]) & given.notna()]
             if len(wrong):
                 raise DataError(
                     f"{where}: {column} of sample {wrong.index[0]} is {wrong.iloc[0]!r}, not a number. Correct it or leave it empty."

@@ -78,6 +78,8 @@ def _items(file: Path) -> pd.DataFrame:
                     else "Later releases name it otherwise."
                 )
                 raise DataError(f"{file}, line 1: there is no column {' and no column '.join(lost)}. {cause} {AGAIN}")
+            if twice := [c for c in NEEDED if names.count(c) > 1]:
+                raise DataError(f"{file}, line 1: the column {twice[0]} is there {names.count(twice[0])} times. {AGAIN}")
             for where, line in lines:
                 item = _item(where, line, names)
                 if items.setdefault(item["evidence_id"], item) is not item:

@@ -68,6 +68,8 @@ def read_chromosomes(path: Path) -> Chromosomes:
     lines = list(rows(content, delimiter_of(content, path), path))
     header = [HEADERS.get(c.strip().lower(), c.strip().lower()) for c in lines[0][1]]
     if {"name", "length"} <= set(header):
+        if twice := [c for c in ("name", "length", "aliases") if header.count(c) > 1]:
+            raise DataError(f"{path}, line 1: several columns hold the {twice[0]} of a chromosome ({some(lines[0][1], 8)}). Leave one.")
         lines = lines[1:]
     elif len(header) > 1 and header[1].isascii() and header[1].isdigit():
         header = ["name", "length"]

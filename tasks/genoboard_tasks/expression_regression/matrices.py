@@ -14,6 +14,10 @@ from .table import Table
 from .wording import meant, nearest, some
 
 MILLION = 1e6
+# openness is kept as float32; what lies beyond is no count and no signal, and sums of it would overflow
+LARGEST = float(np.finfo(np.float32).max)
+# no sample has so few counts; to scale them up would overflow
+FEWEST = 1e-200
 
 
 def gene_column(table: Table, asked: str, samples: Sequence[str]) -> str:
@@ -62,9 +66,15 @@ def check_samples(
 def read_matrix(table: Table, samples: Sequence[str], counts: bool, label: Callable[[int], str]) -> NDArray[np.float64]:
     """Return (rows, samples); `counts` are scaled to sum to a million in each sample. `label` names a row, where a cell is at fault."""
     values = table.numbers(samples, label)
+    if values.size and values.max() > LARGEST:
+        row, column = np.argwhere(values > LARGEST)[0]
+        raise DataError(
+            f"{table.where(int(row))}: {label(int(row))}, column {samples[column]} is {values[row, column]:g}, larger than any count or signal. "
+            f"It may be up to {LARGEST:g}."
+        )
     if counts:
         totals = values.sum(axis=0)
-        if (totals == 0).any():
+        if (totals < FEWEST).any():
             raise DataError(f"{table.path}: sample {samples[int(np.argmin(totals))]} has no counts at all. Leave it out, in both matrices.")
         values *= MILLION / totals
     return values

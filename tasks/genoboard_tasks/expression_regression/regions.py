@@ -14,6 +14,8 @@ from .chromosomes import Chromosomes
 from .table import Table
 from .wording import some
 
+# more bases than any genome has
+FURTHEST = 1e15
 # what the first three columns of a matrix are called where they are its regions
 NAMES = (("chrom", "chr", "chromosome", "seqnames"), ("start", "chromstart"), ("end", "chromend", "stop"))
 
@@ -47,6 +49,7 @@ def read_regions(table: Table, columns: Sequence[str], chromosomes: Chromosomes,
             raise DataError(f"{table.where(i)}: region {found.iloc[i]}:{ends[i, 0]:.10g}-{ends[i, 1]:.10g} {why}")
 
     refuse((ends % 1 != 0).any(axis=1), "does not start and end at whole numbers. Positions are whole, counted from 0.")
+    refuse((ends >= FURTHEST).any(axis=1), "lies beyond the end of any chromosome. Positions are whole, counted from 0.")
     refuse(
         ends[:, 1] <= ends[:, 0],
         "ends where it starts, or before. A BED's start counts from 0, its end is the first base after the region.",

@@ -85,7 +85,7 @@ def _transcripts(content: bytes, path: Path) -> Iterator[Transcript]:
         symbol = 3 if not first[4].strip(".0123456789") else 4
         return (Transcript(n, c[0], c[1], c[2], c[5], c[symbol]) for n, c in _even(body, delimiter, path))
     if len(first) == 9 and _whole_numbers(first[3:5]):
-        return _gff(body)
+        return _gff(body, path)
     # UCSC's table, with or without the column bin in front
     at = len(first) - 15
     if at in (0, 1) and _whole_numbers(first[at + 3 : at + 5]):
@@ -107,18 +107,21 @@ def _even(content: bytes, delimiter: str, path: Path) -> Iterator[tuple[int, lis
         yield n, [c.strip() for c in cells]
 
 
-def _gff(body: bytes) -> Iterator[Transcript]:
+def _gff(body: bytes, path: Path) -> Iterator[Transcript]:
     """Give the lines of genes or, where there is none, of transcripts: a small part of the file."""
     for features in FEATURES:
         found = list(
-            re.finditer(rb"^([^\t\n]+)\t[^\t\n]*\t(?:" + features + rb")\t(\d+)\t(\d+)\t[^\t\n]*\t(.)\t.\t([^\r\n]*)", body, re.MULTILINE)
+            re.finditer(rb"^([^\t\n]+\t[^\t\n]*\t(?:" + features + rb")(?![^\t\r\n])[^\r\n]*)", body, re.MULTILINE)
         )
         if found:
             break
     line, at = 1, 0
     for match in found:
         line, at = line + body.count(b"\n", at, match.start()), match.start()
-        chrom, start, end, strand, attributes = (g.decode("utf-8", "replace") for g in match.groups())
+        cells = match[1].decode("utf-8", "replace").split("\t", 8)
+        if len(cells) < 9:
+            raise DataError(f"{path}, line {line}: {len(cells)} cells where a GTF or GFF has 9. It is cut off; get the file again.")
+        chrom, _, _, start, end, _, strand, _, attributes = cells
         symbol, gene_id = (_attribute(attributes, *keys) for keys in (("gene_name", "gene", "Name"), ("gene_id", "ID")))
         # GTF and GFF count from 1
         first = int(start) - 1 if WHOLE.fullmatch(start) else start
@@ -137,6 +140,9 @@ def _csv(content: bytes, path: Path) -> Iterator[Transcript]:
     lines = _even(content, delimiter_of(content, path), path)
     header = [c.lstrip("#").lower() for c in next(lines)[1]]
     place = {key: next((header.index(n) for n in names if n in header), -1) for key, names in COLUMNS.items()}
+    twice = next((header[i] for i in place.values() if i >= 0 and header.count(header[i]) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}, line 1: several columns are called {twice}. Every column needs a name of its own.")
     lost = [key for key in ("chrom", "strand", "tss") if place[key] < 0]
     if lost or place["symbol"] == place["gene_id"] == -1:
         raise DataError(

@@ -102,6 +102,7 @@ class Table:
     def _fault(self, columns: Sequence[str], label: Callable[[int], str] | None, error: Exception | None) -> DataError:
         """Find what Arrow stumbled over."""
         places = [self.columns.index(c) for c in columns]
+        odd = None
         for i, (line, cells) in enumerate(self._rows()):
             if len(cells) != len(self.columns):
                 return DataError(
@@ -111,6 +112,10 @@ class Table:
                 if fault := _wrong(cells[place]):
                     row = f"{label(i)}, " if label else ""
                     return DataError(f"{self.path}, {line}: {row}column {name} {fault}. It must be a number from 0 up.")
+            if odd is None and "\ufffd" in "".join(cells):
+                odd = line
+        if odd is not None:
+            return DataError(f"{self.path}, {odd}: a byte of it is not UTF-8. Get the file again, or save it as UTF-8.")
         return DataError(f"{self.path} cannot be read as a table: {error}. Save it as UTF-8 text, with plain numbers.")
 
 
@@ -187,6 +192,9 @@ def _wrong(cell: str) -> str:
     try:
         value = float(cell)
     except ValueError:
+        value = math.nan
+    if not (cell.isascii() and "_" not in cell):
+        # Python takes 1_000 and digits of other scripts for numbers, Arrow does not
         value = math.nan
     if 0 <= value < math.inf:
         return ""

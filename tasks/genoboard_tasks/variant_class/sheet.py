@@ -77,4 +77,7 @@ def _places(path: Path, header: list[str], columns: Sequence[str]) -> dict[str, 
             f"{path}, line 1 lacks {', '.join(missing)}: it is {','.join(header)[:80]!r}. "
             f"The file begins with the line {','.join(columns)}, its cells divided by commas."
         )
+    twice = [c for c in columns if folded.count(c.casefold()) > 1]
+    if twice:
+        raise DataError(f"{path}, line 1 names the column {twice[0]} more than once: {','.join(header)[:80]!r}. Leave one.")
     return {c: folded.index(c.casefold()) for c in columns}
