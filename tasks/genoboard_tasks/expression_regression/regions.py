@@ -48,8 +48,8 @@ def read_regions(table: Table, columns: Sequence[str], chromosomes: Chromosomes,
             i = int(np.argmax(faulty))
             raise DataError(f"{table.where(i)}: region {found.iloc[i]}:{ends[i, 0]:.10g}-{ends[i, 1]:.10g} {why}")
 
-    refuse((ends % 1 != 0).any(axis=1), "does not start and end at whole numbers. Positions are whole, counted from 0.")
-    refuse((ends >= FURTHEST).any(axis=1), "lies beyond the end of any chromosome. Positions are whole, counted from 0.")
+    refuse(np.any(ends % 1 != 0, axis=1), "does not start and end at whole numbers. Positions are whole, counted from 0.")
+    refuse(np.any(ends >= FURTHEST, axis=1), "lies beyond the end of any chromosome. Positions are whole, counted from 0.")
     refuse(
         ends[:, 1] <= ends[:, 0],
         "ends where it starts, or before. A BED's start counts from 0, its end is the first base after the region.",
