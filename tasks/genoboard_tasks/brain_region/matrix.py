@@ -54,7 +54,9 @@ def read_matrix(path: Path) -> Matrix:
     samples = [str(s) for s in table.column(0).to_pylist()]
     genes = list(table.column_names[1:])
     if not genes or not samples:
-        raise DataError(f"{path} holds no {'sample' if genes else 'gene'}: it has {len(samples):,} rows, and {len(genes):,} columns beside the sample ids. Get the file again.")
+        raise DataError(
+            f"{path} holds no {'sample' if genes else 'gene'}: it has {len(samples):,} rows, and {len(genes):,} columns beside the sample ids. Get the file again."
+        )
     require_once(samples, "sample", str(path))
     require_once(genes, "gene", str(path))
     values = np.empty((len(genes), len(samples)), dtype=np.float32)

@@ -110,9 +110,7 @@ def _even(content: bytes, delimiter: str, path: Path) -> Iterator[tuple[int, lis
 def _gff(body: bytes, path: Path) -> Iterator[Transcript]:
     """Give the lines of genes or, where there is none, of transcripts: a small part of the file."""
     for features in FEATURES:
-        found = list(
-            re.finditer(rb"^([^\t\n]+\t[^\t\n]*\t(?:" + features + rb")(?![^\t\r\n])[^\r\n]*)", body, re.MULTILINE)
-        )
+        found = list(re.finditer(rb"^([^\t\n]+\t[^\t\n]*\t(?:" + features + rb")(?![^\t\r\n])[^\r\n]*)", body, re.MULTILINE))
         if found:
             break
     line, at = 1, 0
