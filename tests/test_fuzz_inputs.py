@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +23,10 @@ from mutations import Cells, mutated_bytes, mutated_table, packings
 from genoboard import DataError, Dataset
 from genoboard.errors import GenoboardError
 from genoboard_tasks.brain_region import gct
+from genoboard_tasks.brain_region.matrix import read_matrix
 from genoboard_tasks.brain_region.reader import read as read_brain
 from genoboard_tasks.civic_significance.reader import read as read_civic
+from genoboard_tasks.civic_significance.significance import CLASSES
 from genoboard_tasks.expression_regression.chromosomes import read_chromosomes
 from genoboard_tasks.expression_regression.description import read_description
 from genoboard_tasks.expression_regression.reader import read as read_expression
@@ -31,20 +36,31 @@ from genoboard_tasks.expression_regression.table import open_bed, open_table
 from genoboard_tasks.variant_class.reader import read as read_variants
 from genoboard_tasks.variant_class.texts import read_texts
 
-often = pytest.mark.parametrize("examples", [pytest.param(60, id="few"), pytest.param(500, id="many", marks=pytest.mark.slow)])
-# where in a file; or what is said of a whole one
-PLACE = re.compile(
-    r"line \d|row \d|first line|first row|column|gene|sample|donor|SAMPID|SUBJID|region|chromosome|\[\w+\]|section|byte|ID \d|no header|header"
-    r"|is empty|cannot be read|is no |is a zip|is not |not readable|holds |not a whole|names no|has no"
+# each file of a folder that is read whole, or a file that is read alone; thousands of either where there is time
+beside = pytest.mark.parametrize(
+    "examples", [pytest.param(100, id="a hundred"), pytest.param(1000, id="a thousand", marks=pytest.mark.slow)]
 )
+often = pytest.mark.parametrize("examples", [pytest.param(300, id="hundreds"), pytest.param(3000, id="thousands", marks=pytest.mark.slow)])
+# where in a file something is wrong
+PLACE = re.compile(
+    r"\bline \d|\brow \d|\bbyte \d|\bID \d|first (?:line|row)|columns? |(?:sample|gene|donor|SAMPID|SUBJID) [^ ]|\[\w+\]|section|names? the (?:sample|gene)|(?:samples|genes|donors) of "
+)
+# what is said of one as a whole: what is missing has no place, and bytes that do not unpack have none either
+WHOLE = re.compile(
+    r"is empty|is a zip archive|is a 7-Zip|holds \d+ files|is not readable as Parquet|is not TOML|names no (?:gene|chromosome)|is no BED|is not a GCT"
+    r"|holds no (?:gene|sample|variant|text|brain sample)|header promises|holds (?:neither|no expression|read counts)|has no (?:row|text|labels)"
+    r"|Not one (?:chromosome|of the)|Both must name the same|They must match row for row|is said to hold|stops short|is not a whole CSV"
+)
+UNPACKING = "cannot be read"
+PACKED = (b"\x1f\x8b", b"PK", b"PAR1")
 
 
 def hunt(examples: int, strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
-    """Run `check` on that many examples; a few are the same every time."""
+    """Run `check` on that many examples; hundreds are the same every time, thousands are others."""
     few = settings(
         max_examples=examples,
         deadline=None,
-        derandomize=examples < 100,
+        derandomize=examples < 1000,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
@@ -52,13 +68,19 @@ def hunt(examples: int, strategy: st.SearchStrategy[Any], check: Callable[[Any],
 
 
 def answer(read: Callable[[], Any], *files: Path) -> Any:
-    """Return what was read; None where it was refused in so many words."""
+    """Return what was read; None where it was refused in so many words: which file, and where in it."""
     try:
         return read()
     except GenoboardError as error:
         said = str(error)
         assert any(f.name in said for f in files), said
-        assert PLACE.search(said), said
+        # the folder is called after the test, and its name must not count as a place
+        told = re.sub(r"\S*/", "", said)
+        if UNPACKING in told and not PLACE.search(told):
+            assert any(f.suffix == ".parquet" or (f.is_file() and f.read_bytes().startswith(PACKED)) for f in files), said
+        else:
+            assert PLACE.search(told) or WHOLE.search(told), said
+        assert len(said) < 1500, f"{len(said)} characters"
         return None
 
 
@@ -73,6 +95,12 @@ def sound(dataset: Dataset) -> None:
         values = dataset.X.select_dtypes("number").to_numpy()
         assert np.isfinite(values).all()
         assert (values >= 0).all()
+        assert dataset.X.notna().all(axis=None)
+    assert dataset.X.shape[1]
+    assert dataset.X.shape[0] == len(dataset.y)
+    if dataset.control is not None:
+        # what nobody measured may be missing, but nothing is infinite
+        assert not np.isinf(dataset.control.select_dtypes("number").to_numpy()).any()
     if dataset.groups is not None:
         assert dataset.groups.notna().all(axis=None)
 
@@ -153,7 +181,7 @@ def plain(rows: Cells, delimiter: str = ",") -> bytes:
     return "".join(delimiter.join(row) + "\n" for row in rows).encode()
 
 
-@often
+@beside
 @pytest.mark.parametrize("name", ["attributes.txt", "subjects.txt", "tpm.gct"])
 def test_a_bent_file_of_gtex_is_read_or_refused_by_name(tmp_path: Path, name: str, examples: int) -> None:
     genes: Cells = [["Name", "Description", *BRAIN], *([f"ENSG{g}.1", f"SYM{g}", *("0.25" for _ in BRAIN)] for g in range(3))]
@@ -172,7 +200,7 @@ def test_a_bent_file_of_gtex_is_read_or_refused_by_name(tmp_path: Path, name: st
     hunt(examples, packings(bent), check)
 
 
-@often
+@beside
 @pytest.mark.parametrize("name", ["labels.csv", "genes.csv", "tpm.csv", "tpm.csv.gz", "tpm.parquet"])
 def test_a_bent_file_of_a_prepared_folder_is_read_or_refused_by_name(tmp_path: Path, name: str, examples: int) -> None:
     (tmp_path / "labels.csv").write_bytes(plain(LABELS))
@@ -243,13 +271,15 @@ def a_study(folder: Path) -> Path:
     return folder
 
 
-@often
+@beside
 @pytest.mark.parametrize("name", STUDY)
 def test_a_bent_file_of_a_study_is_read_or_refused_by_name(tmp_path: Path, name: str, examples: int) -> None:
     a_study(tmp_path)
 
-    def check(content: bytes) -> None:
+    def check(drawn: tuple[bytes, str]) -> None:
+        content, unit = drawn
         (tmp_path / name).write_bytes(content)
+        (tmp_path / "dataset.toml").write_text(TOML.replace('"counts"', f'"{unit}"'))
         study = answer(lambda: read_study(tmp_path), tmp_path / name)
         if study is None:
             return
@@ -261,7 +291,7 @@ def test_a_bent_file_of_a_study_is_read_or_refused_by_name(tmp_path: Path, name:
         assert (study.genes["tss"] < study.genes["chrom"].map(study.sizes)).all()
         sound(read_expression(tmp_path))
 
-    hunt(examples, packings(mutated_table(STUDY[name], "\t")), check)
+    hunt(examples, st.tuples(packings(mutated_table(STUDY[name], "\t")), st.sampled_from(("counts", "signal"))), check)
 
 
 @often
@@ -280,6 +310,13 @@ def test_bent_start_sites_are_read_or_refused_by_name(tmp_path: Path, rows: Cell
             assert sites["tss"].dtype == np.int64
             assert (sites["tss"] >= 0).all()
             assert sites["strand"].isin([1, -1]).all()
+            if rows is BED_SITES and re.fullmatch(rb"[\x20-\x7e\t\n]+", content) and not re.search(rb'["#]|track|browser', content):
+                cells = [line.split("\t") for line in content.decode().split("\n") if line]
+                assert sites["symbol"].tolist() == [c[4].strip() for c in cells]
+                assert sites["chrom"].tolist() == [c[0].strip() for c in cells]
+            if rows is GTF_SITES and content[:2] not in (b"\x1f\x8b", b"PK") and not re.search(rb"#|track|browser", content):
+                features = [line.split(b"\t")[2:3] for line in re.split(rb"[\r\n]", content)]
+                assert len(sites) == features.count([b"gene"]), "a gene is not passed over"
 
     hunt(examples, packings(mutated_table(rows, delimiter, quoting=rows is CSV_SITES)), check)
 
@@ -321,6 +358,59 @@ def test_a_bent_bed_gives_the_numbers_that_stand_in_it(tmp_path: Path, examples:
             assert found == (slowly if np.isfinite(slowly[1]).all() else None)
 
     hunt(examples, packings(mutated_table(REGIONS, "\t")), check)
+
+
+@often
+def test_a_bent_matrix_gives_the_numbers_that_stand_in_it(tmp_path: Path, examples: int) -> None:
+    """Arrow reads it, and the standard library reads it again, cell by cell."""
+    path, asked = tmp_path / "rna.tsv", list("AB")
+
+    def read() -> tuple[list[str], Any] | None:
+        table = open_table(path)
+        lost = {"gene", *asked} - set(table.columns)
+        return None if lost else (table.texts("gene").tolist(), table.numbers(asked))
+
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        found = answer(read, path)
+        # what is quoted, or broken otherwise than by a newline, is read in more than one way
+        if (
+            found is None
+            or not re.fullmatch(rb"[\x20-\x7e\t\n]+", content)
+            or b'"' in content
+            or b"\t" not in content.strip().split(b"\n")[0]
+        ):
+            return
+        head, *body = [row for row in csv.reader(content.decode().split("\n"), delimiter="\t") if row]
+        head = [h.strip() for h in head]
+        if all(len(row) == len(head) + 1 for row in body):
+            head = ["", *head]
+        assert found[0] == [row[head.index("gene")].strip() for row in body]
+        assert found[1].tolist() == [[float(row[head.index(s)]) for s in asked] for row in body]
+
+    hunt(examples, packings(mutated_table(RNA, "\t")), check)
+
+
+@often
+def test_a_bent_prepared_matrix_gives_the_numbers_that_stand_in_it(tmp_path: Path, examples: int) -> None:
+    path = tmp_path / "tpm.csv"
+
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        found = answer(lambda: read_matrix(path), path)
+        if found is None:
+            return
+        assert np.isfinite(found.values).all()
+        assert found.values.shape == (len(found.genes), len(found.samples))
+        if re.fullmatch(rb"[\x20-\x7e\t\n]+", content) and b'"' not in content:
+            head, *body = [row for row in csv.reader(content.decode().split("\n")) if row]
+            assert found.genes == head[1:]
+            assert found.samples == [row[0] for row in body]
+            with np.errstate(over="ignore"):
+                slowly = [[np.float32(c) for c in row[1:]] for row in body]
+            assert found.values.T.tolist() == np.array(slowly).tolist()
+
+    hunt(examples, packings(mutated_table(MATRIX)), check)
 
 
 @often
@@ -445,7 +535,7 @@ def test_a_bent_file_of_texts_is_read_as_it_stands_or_refused_with_its_line(tmp_
     hunt(examples, packings(st.one_of(mutated_bytes(TEXTS), mutated_table(rows, "||", quoting=False))), check)
 
 
-@often
+@beside
 @pytest.mark.parametrize("name", ["training_variants", "training_text", "test_variants", "stage1_solution_filtered.csv"])
 def test_a_bent_file_of_the_competition_is_read_or_refused_by_name(tmp_path: Path, name: str, examples: int) -> None:
     tables = {"training_variants": VARIANTS, "test_variants": ASKED, "stage1_solution_filtered.csv": SOLUTION}
@@ -456,8 +546,16 @@ def test_a_bent_file_of_the_competition_is_read_or_refused_by_name(tmp_path: Pat
     def check(content: bytes) -> None:
         (tmp_path / name).write_bytes(content)
         found = answer(lambda: read_variants(tmp_path), tmp_path / name)
-        if found is not None:
-            sound(found)
+        if found is None:
+            return
+        sound(found)
+        assert isinstance(found.X, pd.DataFrame)
+        if name == "training_variants" and content[:2] not in (b"\x1f\x8b", b"PK"):
+            head, *body = [row for row in csv.reader(content.decode("utf-8-sig").splitlines(keepends=True)) if row]
+            asked = [[h.strip().casefold() for h in head].index(c) for c in ("id", "gene", "variation", "class")]
+            slowly = {f"train-{int(row[asked[0]])}": [row[i].strip() for i in asked[1:]] for row in body}
+            train = found.X.index[found.X.index.str.startswith("train-")]
+            assert {i: [*found.X.loc[i, ["gene", "variation"]], found.y[i].removeprefix("class")] for i in train} == slowly
 
     hunt(examples, packings(mutated_bytes(TEXTS) if name == "training_text" else mutated_table(tables[name])), check)
 
@@ -465,7 +563,7 @@ def test_a_bent_file_of_the_competition_is_read_or_refused_by_name(tmp_path: Pat
 EVIDENCE: Cells = [
     ["gene", "variant", "evidence_statement", "citation_id", "evidence_id", "clinical_significance"],
     ["EGFR", "L858R", "Patients responded.", "123", "1", "Sensitivity/Response"],
-    ["KRAS", "G12D", "Patients did not.", "124", "2", "Resistance"],
+    ["KRAS", '"G12D"', "Patients did not.", "124", "2", "Resistance"],
 ]
 
 
@@ -475,7 +573,186 @@ def test_a_bent_release_of_civic_is_read_or_refused_by_name(tmp_path: Path, exam
 
     def check(content: bytes) -> None:
         path.write_bytes(content)
-        if (found := answer(lambda: read_civic(path), path)) is not None:
-            sound(found)
+        if (found := answer(lambda: read_civic(path), path)) is None:
+            return
+        sound(found)
+        if content[:2] not in (b"\x1f\x8b", b"PK"):
+            names, *lines = [line.rstrip("\r\n").split("\t") for line in content.decode("utf-8-sig").split("\n") if line.strip()]
+            rows = [dict(zip(names, cells, strict=True)) for cells in lines]
+            slowly = {tuple(r[c] for c in ("gene", "variant", "evidence_statement", "clinical_significance")) for r in rows}
+            assert {(*row, found.y[i]) for i, row in zip(found.X.index, found.X.itertuples(index=False), strict=True)} == {
+                r for r in slowly if r[3] in CLASSES
+            }
 
     hunt(examples, packings(mutated_table(EVIDENCE, "\t", quoting=False)), check)
+
+
+# What the fuzz has found, each told with its place since
+
+FOUND = {
+    "a signal beyond what is kept": ("atac.tsv", b"A\tB\tC\n1\t1\t1\n1e300\t1\t1\n1\t1\t1\n1\t1\t1\n", r"atac\.tsv, line 3: region chr1:900-950, column A is 1e\+300, larger"),
+    "counts whose sum has no end": ("rna.tsv", b"gene\tC\tA\tB\nTP53\t1e308\t1\t2\nMYC\t1e308\t7\t0\n", r"rna\.tsv, line 2: gene TP53, column C is 1e\+308, larger"),
+    "counts too small to be scaled": ("atac.tsv", b"A\tB\tC\n5e-324\t1\t1\n0\t1\t1\n0\t1\t1\n0\t1\t1\n", r"atac\.tsv: sample A has no counts at all"),
+    "a region beyond all chromosomes": ("peaks.bed", b"chr1\t1\t2\nchr1\t9\t10\nchrQ\t0\t1e300\nchr2\t1\t2\n", r"peaks\.bed, line 3: region chrQ:0-1e\+300 lies beyond"),
+    "a number as Python writes it": ("atac.tsv", b"A\tB\tC\n1\t1\t1\n1\t1_000\t1\n1\t1\t1\n1\t1\t1\n", r"atac\.tsv, line 3: region chr1:900-950, column B is '1_000', which is not a number"),
+    "a digit of another script": ("atac.tsv", "A\tB\tC\n1\t1\t1\n1\t1\t1\n1\t1\t\u0661\n1\t1\t1\n".encode(), r"atac\.tsv, line 4: region chr2:0-50, column C is"),
+    "a name that is not UTF-8": ("rna.tsv", b"gene\tC\tA\tB\nTP53\t1\t1\t2\nMY\xe9\t1\t7\t0\n", r"rna\.tsv, line 3: a byte of it is not UTF-8"),
+    "a gene of a GTF without a place": ("tss.bed", plain(GTF_SITES, "\t").replace(b"600", b"6e2"), r"tss\.bed, line 2: MYC lies at 6e2-700"),
+    "a GTF that breaks off": ("tss.bed", plain(GTF_SITES, "\t")[:-40], r"tss\.bed, line 2: \d cells where a GTF or GFF has 9"),
+    "two columns of sites": ("tss.bed", b"symbol,chrom,strand,tss,tss\nTP53,chr1,+,150,151\n", r"tss\.bed, line 1: several columns are called tss"),
+    "two lengths of a chromosome": ("sizes.tsv", b"name\tlength\tsize\nchr1\t1000\t2000\n", r"sizes\.tsv, line 1: several columns hold the length"),
+    "a name without end": ("sizes.tsv", b"chr1\t" + b"9" * 5000 + b"\n", r"sizes\.tsv, line 1: the length of chr1 is '9{80}\u2026'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_what_was_found_in_a_study_is_told_with_its_place(tmp_path: Path, what: str) -> None:
+    name, content, told = FOUND[what]
+    (a_study(tmp_path) / name).write_bytes(content)
+    toml = (tmp_path / "dataset.toml").read_text()
+    # counts of 1e300 would be scaled to a million
+    (tmp_path / "dataset.toml").write_text(toml.replace('"counts"', '"signal"') if "signal" in what else toml)
+    with pytest.raises(DataError, match=told):
+        read_study(tmp_path)
+
+
+def test_the_genes_of_a_gtf_with_an_old_macs_line_ends_are_all_read(tmp_path: Path) -> None:
+    (tmp_path / "mac.gtf").write_bytes(b"#!genome\r" + plain(GTF_SITES, "\t").replace(b"\n", b"\r"))
+    assert read_sites(tmp_path / "mac.gtf")[["symbol", "line"]].to_numpy().tolist() == [["TP53", 2], ["MYC", 3]]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"#1.2\n0\t1\nName\tDescription\tS1\n", "line 2 promises no gene"),
+        (b"#1.2\n1\t1\nName\tDescription\tS1\nEN\xe9\tA\t1\n", r"line 4, Name EN\\xe9 is not UTF-8"),
+        (b"#1.2\n1\t1\nName\tDescription\tS\xe9\nENSG\tA\t1\n", r"line 3, sample 'S.' is not UTF-8"),
+        (b"#1.2\n1\t1\nName\tDescription\tS1\n" + b"G" * 70_000 + b"\tA\tx\n", r"line 4, gene G{80}, sample S1: 'x' is not a number"),
+    ],
+    ids=["no gene", "a gene's bytes", "a sample's bytes", "a name without end"],
+)
+def test_what_was_found_in_a_gct_is_told_with_its_place(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "bent.gct").write_bytes(content)
+    with pytest.raises(DataError, match=rf"bent\.gct: {told}"):
+        gct.read_columns(tmp_path / "bent.gct", gct.read_header(tmp_path / "bent.gct").samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("tpm.csv.gz", gzip.compress(plain(MATRIX))[:-9], "cannot be read to its end"),
+        ("tpm.csv", plain(MATRIX).replace(b"G2", b"G\xe9"), "line 1, byte 12 of the line .* is not UTF-8"),
+        ("tpm.csv", plain(MATRIX).replace(b"3.5,0", b"3.5"), r"line 5 \(sample 'GTEX-B-1'\) has 3 cells, where there are 4"),
+        ("tpm.csv", b"sample\n" + plain([[s] for s in BRAIN]), "holds no gene"),
+        ("tpm.csv", b"", "is empty"),
+        ("labels.csv", plain(LABELS).replace(b"6.5", b"inf", 1), "SMRIN of sample GTEX-A-0 is 'inf', not a number"),
+        ("labels.csv", plain(LABELS).replace(b"Cortex", b"Vortex", 1), "SMTSD of sample GTEX-A-0"),
+    ],
+    ids=["cut off", "a gene's bytes", "a short line", "no genes", "nothing", "without end", "no region"],
+)
+def test_what_was_found_in_a_prepared_folder_is_told_with_its_place(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    for file, rows in {"labels.csv": LABELS, "tpm.csv": MATRIX}.items():
+        if not name.startswith(file):
+            (tmp_path / file).write_bytes(plain(rows))
+    (tmp_path / "tpm.csv").unlink(missing_ok=True) if name.startswith("tpm") else None
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{re.escape(name)}\W.*{told}"):
+        read_brain(tmp_path)
+
+
+def test_a_column_that_is_there_twice_is_not_read_from_either_place(tmp_path: Path) -> None:
+    release, variants = tmp_path / "x-ClinicalEvidenceSummaries.tsv", tmp_path / "training_variants"
+    release.write_bytes(plain([[*row, row[0]] for row in EVIDENCE], "\t"))
+    with pytest.raises(DataError, match="line 1: the column gene is there 2 times"):
+        read_civic(release)
+    variants.write_bytes(plain([[*row, row[3]] for row in VARIANTS]))
+    with pytest.raises(DataError, match="line 1 names the column Class more than once"):
+        read_variants(variants)
+
+
+# Folders with something else in the place of a file
+
+FOLDERS: dict[str, tuple[Callable[[Path], Dataset], dict[str, bytes]]] = {
+    "GTEx": (
+        read_brain,
+        {
+            "tpm.gct": b"#1.2\n1\t6\n" + plain([["Name", "Description", *BRAIN], ["ENSG1.1", "A", *["0.5"] * 6]], "\t"),
+            "attributes.txt": plain(ATTRIBUTES, "\t"),
+            "subjects.txt": plain(SUBJECTS, "\t"),
+        },
+    ),
+    "prepared": (read_brain, {"labels.csv": plain(LABELS), "genes.csv": plain(ABOUT_GENES), "tpm.csv": plain(MATRIX)}),
+    "study": (read_expression, {**{n: plain(rows, "\t") for n, rows in STUDY.items()}, "dataset.toml": TOML.encode()}),
+    "competition": (
+        read_variants,
+        {
+            "training_variants": plain(VARIANTS),
+            "training_text": TEXTS,
+            "test_variants": plain(ASKED),
+            "stage1_solution_filtered.csv": plain(SOLUTION),
+        },
+    ),
+    "CIViC": (read_civic, {"01-Jan-2020-ClinicalEvidenceSummaries.tsv": plain(EVIDENCE, "\t")}),
+}
+EACH = pytest.mark.parametrize(("kind", "name"), [(k, n) for k, (_, files) in FOLDERS.items() for n in files])
+
+
+def a_folder(folder: Path, kind: str) -> Callable[[Path], Dataset]:
+    read, files = FOLDERS[kind]
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    sound(read(folder))
+    return read
+
+
+@EACH
+@pytest.mark.parametrize("thing", ["a pipe", "a folder", "a link to nowhere", "a link to itself", "a link to a device"])
+def test_a_folder_with_something_else_in_a_files_place_is_read_without_it_or_refused(
+    tmp_path: Path, kind: str, name: str, thing: str
+) -> None:
+    read, path = a_folder(tmp_path / "data", kind), tmp_path / "data" / name
+    path.unlink()
+    if thing == "a pipe":
+        os.mkfifo(path)
+    elif thing == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"a link to nowhere": "nowhere", "a link to itself": name, "a link to a device": "/dev/zero"}[thing])
+    try:
+        sound(read(path.parent))
+    except DataError as error:
+        said = str(error)
+        assert str(path.parent) in said
+        assert len(said) < 1500
+
+
+@EACH
+def test_a_link_out_of_a_folder_is_followed_as_the_folder_is_the_users_own_and_what_it_leads_to_stays_as_it_is(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    """Large files are kept once, and linked to; what a link leads to is read as any file is, and never written to."""
+    read, path, there = a_folder(tmp_path / "data", kind), tmp_path / "data" / name, tmp_path / "elsewhere"
+    before = read(path.parent)
+    there.mkdir()
+    path.rename(there / name)
+    path.symlink_to(there / name)
+    (there / name).chmod(0o400)
+    after = read(path.parent)
+    assert after.y.equals(before.y)
+    assert after.notes == before.notes
+    assert [p.name for p in there.iterdir()] == [name]
+
+
+@EACH
+def test_a_link_out_of_a_folder_to_what_is_no_dataset_shows_no_more_of_it_than_a_few_letters(tmp_path: Path, kind: str, name: str) -> None:
+    read, path = a_folder(tmp_path / "data", kind), tmp_path / "data" / name
+    (tmp_path / "key").write_text("-----BEGIN KEY-----\n" + "\n".join("secret" * 10 for _ in range(20)))
+    path.unlink()
+    path.symlink_to(tmp_path / "key")
+    said = ""
+    try:
+        read(path.parent)
+    except DataError as error:
+        said = str(error)
+    assert said.count("secret") <= 14

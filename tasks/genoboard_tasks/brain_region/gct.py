@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from isal import igzip
+from isal.isal_zlib import IsalError
 from numpy.typing import NDArray
 
 from genoboard import DataError
@@ -179,7 +181,7 @@ class _Block:
             gene, sample = self.names(0)[line], self.header.samples[columns[k] - NAMES]
             cell = self.text[self.ends[line, columns[k] - 1] + 1 : self.ends[line, columns[k]]].decode("utf-8", "replace")
             return DataError(
-                f"{self.header.path}: line {self.first + line}, gene {gene}, sample {sample}: {cell!r} {fault}. "
+                f"{self.header.path}: line {self.first + line}, gene {gene[:80]}, sample {sample[:80]}: {cell[:80]!r} {fault}. "
                 "Expression must be a number from 0 up."
             )
         raise AssertionError("no wrong cell found")
@@ -190,7 +192,7 @@ class _Block:
             if len(cells) != width:
                 name = cells[0].decode("utf-8", "replace")
                 return DataError(
-                    f"{self.header.path}: line {number} (gene {name}) has {len(cells)} cells where the column names have {width}. "
+                    f"{self.header.path}: line {number} (gene {name[:80]}) has {len(cells)} cells where the column names have {width}. "
                     "The file is damaged or cut off; get it again."
                 )
         raise AssertionError("no ragged line found")
@@ -205,10 +207,10 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
     try:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
-        # Arrow inflates a third faster than the standard library's gzip does.
-        with pa.input_stream(str(path), compression="gzip" if gzipped else None) as stream:
+        # Intel's library inflates in less than half the time that Arrow or the standard library's gzip take.
+        with igzip.IGzipFile(str(path)) if gzipped else pa.input_stream(str(path), compression=None) as stream:  # type: ignore[no-untyped-call]
             yield io.BufferedReader(Bounded(stream, path) if gzipped else stream, 1 << 17)
-    except OSError as error:
+    except (OSError, EOFError, IsalError) as error:  # type: ignore[misc]  # a class, though its types do not say so
         raise DataError(f"{path} cannot be read to its end: it is damaged or cut off ({error}). Download the file again.") from error
 
 
@@ -226,7 +228,9 @@ def _header(stream: io.BufferedReader, path: Path) -> Header:
         raise DataError(f"{path}: line 2 is {size!r}, where a GCT has two numbers, genes and samples. Get the file again.") from None
     cells = names.split("\t")
     if [c.casefold() for c in cells[:NAMES]] != ["name", "description"]:
-        raise DataError(f"{path}: line 3 begins with {cells[:NAMES]}, where a GCT has Name and Description. Get the file again.")
+        raise DataError(
+            f"{path}: line 3 begins with {[c[:40] for c in cells[:NAMES]]}, where a GCT has Name and Description. Get the file again."
+        )
     samples = cells[NAMES:]
     if len(samples) != promised:
         raise DataError(f"{path}: line 2 promises {promised} samples, line 3 names {len(samples)}. Get the file again.")

@@ -69,14 +69,16 @@ def read_matrix(path: Path) -> Matrix:
         gene, sample = np.argwhere(~((values >= 0) & (values < np.inf)))[0]
         value = values[gene, sample]
         fault = "is missing" if np.isnan(value) else f"is {value:g}, which is below 0" if value < 0 else "is infinite"
-        raise DataError(f"{path}: sample {samples[sample]}, gene {genes[gene]} {fault}. Every cell needs a number from 0 up.")
+        raise DataError(f"{path}: sample {samples[sample][:80]}, gene {genes[gene][:80]} {fault}. Every cell needs a number from 0 up.")
     return Matrix(path, samples, genes, values)
 
 
 def _csv(path: Path) -> Any:
     """Return the table with float32 columns, or with text where a column is not all numbers."""
     try:
-        names = _lines(path, 1)[0]
+        names = next(iter(_lines(path, 1)), [])
+        if not names:
+            raise DataError(f"{path} is empty, or its first line is. It needs a line of column names, and one line for each sample.")
         for numbers in (pa.float32(), pa.string()):
             types = {**dict.fromkeys(names, numbers), names[0]: pa.string()}
             try:
@@ -90,7 +92,9 @@ def _csv(path: Path) -> Any:
         _find_ragged(path)
     except (csv.Error, *DAMAGE) as error:
         fault = error
-    raise DataError(f"{path} is not a whole CSV table: {fault}. Every line needs as many cells as there are column names.") from fault
+    raise DataError(
+        f"{path} is not a whole CSV table: {str(fault)[:200]}. Every line needs as many cells as there are column names."
+    ) from fault
 
 
 def _find_ragged(path: Path) -> None:
@@ -125,5 +129,7 @@ def _not_a_number(path: Path, samples: list[str], gene: str, cells: list[Any]) -
         try:
             pa.scalar(cell).cast(pa.float32())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return DataError(f"{path}: sample {sample}, gene {gene} is {cell!r}, not a number. Every cell needs a number from 0 up.")
+            return DataError(
+                f"{path}: sample {sample[:80]}, gene {gene[:80]} is {str(cell)[:80]!r}, not a number. Every cell needs a number from 0 up."
+            )
     raise AssertionError(f"no cell of {gene} is at fault")

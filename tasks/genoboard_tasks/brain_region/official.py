@@ -14,8 +14,8 @@ from genoboard import DataError, Dataset
 from ..variant_class.packed import DAMAGE, opened
 from . import genes, units
 from .gct import check_length, is_gct, read_columns, read_header
-from .regions import PREFIX, region_of
-from .samples import donor_of, require_known, require_once
+from .regions import PREFIX
+from .samples import donor_of, regions_of, require_known, require_once
 from .sheet import read_sheet
 from .technical import COLUMNS, technical_columns
 
@@ -33,7 +33,7 @@ def read_official(path: Path, tell: Callable[[str], None]) -> Dataset:
     table = _table(attributes, ("SAMPID", "SMTSD"), COLUMNS)
     require_known(header.samples, table.index, gct.name, attributes.name)
     brain = table["SMTSD"][table["SMTSD"].str.startswith(PREFIX)]
-    region = brain[brain.index.isin(header.samples)].sort_index().map(lambda t: region_of(t, str(attributes)))
+    region = regions_of(brain[brain.index.isin(header.samples)].sort_index(), str(attributes))
     if region.empty:
         raise DataError(f"{gct} holds no brain sample: no SMTSD of its samples begins with {PREFIX!r}. Give GTEx's file of all tissues.")
     donor = region.index.to_series().map(donor_of)

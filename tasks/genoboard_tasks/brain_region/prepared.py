@@ -12,8 +12,7 @@ from genoboard import DataError, Dataset
 from . import genes, units
 from .gct import is_gct
 from .matrix import SUFFIXES, Matrix, first_samples, read_matrix
-from .regions import region_of
-from .samples import require_known, require_once
+from .samples import regions_of, require_known, require_once
 from .sheet import read_sheet
 from .technical import COLUMNS, canonical, technical_columns
 
@@ -47,7 +46,7 @@ def read_prepared(folder: Path, tell: Callable[[str], None]) -> Dataset:
     labels = labels.loc[X.index]
     return Dataset(
         X=X,
-        y=labels["SMTSD"].map(lambda t: region_of(t, str(folder / LABELS))).rename("region"),
+        y=regions_of(labels["SMTSD"], str(folder / LABELS)).rename("region"),
         groups=pd.DataFrame({"donor": labels["SUBJID"]}),
         control=technical_columns(labels, str(folder / LABELS)),
         columns=columns,
@@ -63,10 +62,9 @@ def _find_matrix(folder: Path, known: set[str]) -> Path:
         return matrices[0]
     if matrices:
         raise DataError(f"{folder} holds several expression matrices: {', '.join(p.name for p in matrices)}. Leave one.")
-    for path in files:
+    if len(files) == 1 and not first_samples(files[0]):
         # what cannot be read has no samples: its fault is what is to be told
-        if not first_samples(path):
-            read_matrix(path)
+        read_matrix(files[0])
     seen = f" Not one of the first samples of {', '.join(p.name for p in files)} is in {LABELS}." if files else ""
     raise DataError(f"{folder} holds no expression matrix (samples x genes, {' or '.join(SUFFIXES)}) of the samples in {LABELS}.{seen}")
 
@@ -107,7 +105,7 @@ def _describe(ids: list[str], path: Path, notes: list[str]) -> pd.DataFrame:
         return genes.describe(ids, ids)
     table = read_sheet(path)
     if "gene_id" not in table.columns:
-        raise DataError(f"{path} has no column gene_id; its columns are {', '.join(table.columns)}.")
+        raise DataError(f"{path} has no column gene_id; its columns are {', '.join(table.columns)[:200]}.")
     require_once(table["gene_id"].tolist(), "gene", str(path))
     known = table.set_index("gene_id").reindex(columns=["gene_name", "biotype"], fill_value="").reindex(ids, fill_value="")
     unknown = len(set(ids) - set(table["gene_id"]))

@@ -51,5 +51,5 @@ def region_of(tissue: str, where: str) -> str:
     """Return the class that a GTEx tissue name stands for, given with or without ``Brain - ``; `where` is told in the error."""
     region = tissue.removeprefix(PREFIX)
     if region not in REGIONS:
-        raise DataError(f"{where}: {UnknownName('brain region', region, REGIONS)} Use one of GTEx's 13 names.")
+        raise DataError(f"{where}: {UnknownName('brain region', region[:80], REGIONS)} Use one of GTEx's 13 names.")
     return region

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+import pandas as pd
+
 from genoboard import DataError
+
+from .regions import region_of
 
 
 def donor_of(sample: str) -> str:
     """Return the donor of a GTEx sample id, its first two dash-fields: ``GTEX-1117F-3226-SM-5N9CT`` -> ``GTEX-1117F``."""
     return "-".join(sample.split("-")[:2])
+
+
+def regions_of(tissues: pd.Series, where: str) -> pd.Series:
+    """Return the classes of samples, which `tissues` is indexed by; a sample whose tissue is none is named."""
+    return pd.Series(
+        [region_of(t, f"{where}: SMTSD of sample {s}") for s, t in tissues.items()], index=tissues.index, dtype="str", name=tissues.name
+    )
 
 
 def require_once(ids: Sequence[str], what: str, where: str) -> None:
@@ -31,4 +42,4 @@ def require_known(ids: Collection[str], known: Collection[str], here: str, there
 
 
 def _some(ids: Sequence[str], most: int = 3) -> str:
-    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")
+    return ", ".join(i[:80] for i in ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")

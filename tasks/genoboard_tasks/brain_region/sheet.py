@@ -48,5 +48,7 @@ def read_sheet(path: Path, tabs: bool = False) -> pd.DataFrame:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         places = [i + 1 for i, name in enumerate(names) if name == twice]
-        raise DataError(f"{path}: columns {' and '.join(map(str, places))} are both called {twice}. Every column needs a name of its own.")
+        raise DataError(
+            f"{path}: columns {' and '.join(map(str, places))} are both called {twice[:80]}. Every column needs a name of its own."
+        )
     return pd.DataFrame(rows, columns=pd.Index(names, dtype="str"), dtype="str")

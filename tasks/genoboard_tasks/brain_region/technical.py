@@ -39,7 +39,7 @@ def technical_columns(table: pd.DataFrame, where: str) -> pd.DataFrame | None:
             wrong = text[~np.isfinite(made[column]) & given.notna()]
             if len(wrong):
                 raise DataError(
-                    f"{where}: {column} of sample {wrong.index[0]} is {wrong.iloc[0]!r}, not a number. Correct it or leave it empty."
+                    f"{where}: {column} of sample {wrong.index[0]} is {wrong.iloc[0][:80]!r}, not a number. Correct it or leave it empty."
                 )
         else:
             made[column] = text

@@ -14,7 +14,7 @@ from genoboard import DataError
 
 from .content import read_content
 from .table import delimiter_of, rows
-from .wording import some
+from .wording import shown, some
 
 HEADERS = {"chrom": "name", "chromosome": "name", "size": "length", "seqlengths": "length"}
 
@@ -85,11 +85,11 @@ def read_chromosomes(path: Path) -> Chromosomes:
         name, length = row.get("name", ""), row.get("length", "")
         if not name or name in lengths:
             raise DataError(
-                f"{path}, line {n}: {name or 'a chromosome without name'} occurs twice. Each chromosome has one line, and a name."
+                f"{path}, line {n}: {shown(name) or 'a chromosome without name'} occurs twice. Each chromosome has one line, and a name."
             )
         # more digits than any genome has bases are no length either
         if not (length.isascii() and length.isdigit() and len(length) < 16) or int(length) < 1:
-            raise DataError(f"{path}, line {n}: the length of {name} is {length!r}. It must be a whole number from 1 up.")
+            raise DataError(f"{path}, line {n}: the length of {shown(name)} is {shown(length)!r}. It must be a whole number from 1 up.")
         lengths[name] = int(length)
         aliases |= {alias: name for alias in row.get("aliases", "").split(",") if alias}
     if not lengths:

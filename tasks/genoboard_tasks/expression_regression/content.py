@@ -12,6 +12,11 @@ from ..variant_class.packed import DAMAGE, LONGEST, damaged, opened, too_long
 BOM = b"\xef\xbb\xbf"
 
 
+def unix(content: bytes) -> bytes:
+    """Return a text with newlines alone between its lines, as many as there were: an old Mac has carriage returns there."""
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
+
+
 def read_content(path: Path) -> bytes:
     """Return what a plain or gzipped file, or the one file in a zip, holds; raise `DataError` where it is damaged, empty, or far larger than it may be."""
     held, columnar, number = io.BytesIO(), False, 1

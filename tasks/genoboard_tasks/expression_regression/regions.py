@@ -12,7 +12,7 @@ from genoboard import DataError
 
 from .chromosomes import Chromosomes
 from .table import Table
-from .wording import some
+from .wording import shown, some
 
 # more bases than any genome has
 FURTHEST = 1e15
@@ -46,7 +46,7 @@ def read_regions(table: Table, columns: Sequence[str], chromosomes: Chromosomes,
     def refuse(faulty: NDArray[np.bool_], why: str) -> None:
         if faulty.any():
             i = int(np.argmax(faulty))
-            raise DataError(f"{table.where(i)}: region {found.iloc[i]}:{ends[i, 0]:.10g}-{ends[i, 1]:.10g} {why}")
+            raise DataError(f"{table.where(i)}: region {shown(found.iloc[i])}:{ends[i, 0]:.10g}-{ends[i, 1]:.10g} {why}")
 
     refuse(np.any(ends % 1 != 0, axis=1), "does not start and end at whole numbers. Positions are whole, counted from 0.")
     refuse(np.any(ends >= FURTHEST, axis=1), "lies beyond the end of any chromosome. Positions are whole, counted from 0.")

@@ -11,8 +11,9 @@ import pandas as pd
 
 from genoboard import DataError
 
-from .content import read_content
+from .content import read_content, unix
 from .table import COMMENT, delimiter_of, rows
+from .wording import shown
 
 # more digits than any genome has bases are no position
 WHOLE = re.compile(r"\s*-?[0-9]{1,15}\s*")
@@ -51,7 +52,7 @@ def read_sites(path: Path) -> pd.DataFrame:
     DataError
         Where the file is of no known format, or a line of it has no position or strand.
     """
-    content = read_content(path)
+    content = unix(read_content(path))
     sites = [(t.chrom, _tss(t, path), STRANDS[t.strand], t.symbol, ensembl(t.gene_id), t.line) for t in _transcripts(content, path)]
     if not sites:
         raise DataError(f"{path} names no gene. It should be {FORMATS}.")
@@ -65,9 +66,9 @@ def ensembl(name: str) -> str:
 
 
 def _tss(transcript: Transcript, path: Path) -> int:
-    where = f"{path}, line {transcript.line}: {transcript.symbol or transcript.gene_id}"
+    where = f"{path}, line {transcript.line}: {shown(transcript.symbol or transcript.gene_id)}"
     if transcript.strand not in STRANDS:
-        raise DataError(f"{where} has the strand {transcript.strand!r}. It must be + or -: bins are laid out along it.")
+        raise DataError(f"{where} has the strand {shown(transcript.strand)!r}. It must be + or -: bins are laid out along it.")
     if not all(WHOLE.fullmatch(str(at)) for at in (transcript.start, transcript.end)):
         raise DataError(f"{where} lies at {transcript.start!s:.40}-{transcript.end!s:.40}. Positions must be whole numbers.")
     start, end = int(transcript.start), int(transcript.end)

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from genoboard import DataError
 
 from .. import parquet
-from .content import read_content
-from .wording import some
+from .content import read_content, unix
+from .wording import shown, some
 
 BED = ("chrom", "start", "end")
 # what stands in a BED beside its regions
@@ -110,7 +110,7 @@ class Table:
                 )
             for name, place in zip(columns, places, strict=True):
                 if fault := _wrong(cells[place]):
-                    row = f"{label(i)}, " if label else ""
+                    row = f"{shown(label(i))}, " if label else ""
                     return DataError(f"{self.path}, {line}: {row}column {name} {fault}. It must be a number from 0 up.")
             if odd is None and "\ufffd" in "".join(cells):
                 odd = line
@@ -146,7 +146,7 @@ def open_table(path: Path) -> Table:
 
 def open_bed(path: Path) -> Table:
     """Open a BED, plain or packed: ``chrom``, ``start``, ``end`` and whatever else there is; lines of comment stay out."""
-    content = read_content(path)
+    content = unix(read_content(path))
     if any(mark in content for mark in (b"#", b"track", b"browser")):
         # emptied, not taken out: lines keep their numbers
         content = COMMENT.sub(b"", content)
@@ -199,7 +199,7 @@ def _wrong(cell: str) -> str:
     if 0 <= value < math.inf:
         return ""
     if cell.strip().casefold() in MISSING:
-        return f"is missing ({cell!r})"
+        return f"is missing ({shown(cell)!r})"
     if math.isnan(value):
-        return f"is {cell!r}, which is not a number"
-    return f"is {cell.strip()}, which is {'below 0' if value < 0 else 'infinite'}"
+        return f"is {shown(cell)!r}, which is not a number"
+    return f"is {shown(cell.strip())}, which is {'below 0' if value < 0 else 'infinite'}"

@@ -6,9 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 
+def shown(name: object, most: int = 80) -> str:
+    """Return a name or a cell cut to what a message may hold."""
+    text = str(name)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def some(names: Iterable[object], most: int = 3) -> str:
     """Return the first names, and how many more there are: ``a, b, c and 5 more``."""
-    every = [str(n) for n in names]
+    every = [shown(n) for n in names]
     return ", ".join(every[:most]) + (f" and {len(every) - most:,} more" if len(every) > most else "")
 
 

@@ -43,7 +43,7 @@ def read_variants(path: Path, classed: bool) -> tuple[pd.DataFrame, list[str]]:
             if not row.cells[column]:
                 raise DataError(f"{sheet.at(key)}: {column} is empty. Every variant needs a gene and a variation.")
         if classed and f"class{row.cells['Class']}" not in CLASSES:
-            raise DataError(f"{sheet.at(key)}: Class is {row.cells['Class']!r}, where the competition has 1 to 9.")
+            raise DataError(f"{sheet.at(key)}: Class is {row.cells['Class'][:80]!r}, where the competition has 1 to 9.")
     found = pd.DataFrame(
         {
             "gene": {k: r.cells["Gene"] for k, r in sheet.rows.items()},
@@ -67,7 +67,7 @@ def read_solution(path: Path) -> tuple[pd.Series, list[str]]:
         ones = [c for c in CLASSES if row.cells[c] == "1"]
         if len(ones) != 1 or any(row.cells[c] not in ("0", "1") for c in CLASSES):
             raise DataError(
-                f"{sheet.at(key)} is {','.join(row.cells[c] for c in CLASSES)}, where a solution has one 1 and eight 0. Get the file again."
+                f"{sheet.at(key)} is {','.join(row.cells[c][:20] for c in CLASSES)}, where a solution has one 1 and eight 0. Get the file again."
             )
         classes[key] = ones[0]
     return pd.Series(classes, dtype="str"), _unread(sheet)
