@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +67,22 @@ def test_ids_that_are_longer_than_what_is_compared_are_left_to_others() -> None:
     assert joining.keys(pa.array(["x" * (joining.LONGEST + 1)], pa.string())) is None
     assert joining.keys(pa.array([None], pa.string())) is None
     assert np.array_equal(joining.keys(pa.array(["x" * joining.LONGEST], pa.string())).places, [0])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("lengths", [(9,), (9, 12), (3, 20)])
+def test_many_ids_are_joined_piece_by_piece(lengths: tuple[int, ...]) -> None:
+    n = 2 * joining.PIECE + 77
+    ids = [f"{k:0{lengths[k % len(lengths)]}d}" if lengths[0] > 5 or k % 2 else f"{k:x}" for k in range(n)]
+    order = np.random.default_rng(0).permutation(n)
+    asked = joining.keys(pa.array(ids))
+    shuffled = pa.chunked_array([pa.array([ids[k] for k in part]) for part in np.array_split(order, 5)])
+    there = joining.keys(shuffled)
+    assert asked is not None
+    assert there is not None
+    found = joining.places(asked, there)
+    assert found is not None
+    assert np.array_equal(found, order)
+    ids[-1] = "z" * len(ids[-1])
+    other = joining.keys(pa.array(ids))
+    assert other is not None
+    assert joining.places(other, there) is None

@@ -749,3 +749,14 @@ def test_the_real_labels_are_a_perfect_submission_of_labels(real_data: Path, tmp
     prediction = read(tmp_path / "p.csv", form).prediction
     assert [classes[k] for k in prediction.argmax(axis=1)] == labels["SMTSD"].to_pylist()
     assert (prediction.sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("cell", ["1.5", "-0.25", "nan", "inf", ""])
+@pytest.mark.parametrize("row", [0, 40_000])
+def test_one_bad_cell_among_many_pieces_is_found(tmp_path: Path, row: int, cell: str) -> None:
+    form = Form([f"r{k}" for k in range(50_000)], "id", "label", ("a", "b"))
+    lines = [f"r{k},0.25,0.75" for k in reversed(range(50_000))]
+    assert read(put(tmp_path, "\n".join(["id,a,b", *lines, ""])), form).prediction.tolist()[7] == [0.25, 0.75]
+    lines[row] = lines[row].replace("0.75", cell)
+    with pytest.raises(InvalidSubmission, match=f"r{49_999 - row}'"):
+        read(put(tmp_path, "\n".join(["id,a,b", *lines, ""])), form)
