@@ -32,7 +32,7 @@ from genoboard.metrics import BUILTIN
 from genoboard.submission import Form
 from genoboard.workspace import SEALED, SEALED_REPLICATES
 from genoboard_leaderboard.entry import Board, Entry, Score
-from genoboard_tasks import parquet
+from genoboard_tasks import packed, parquet
 from genoboard_tasks.brain_region import gct, sheet
 from genoboard_tasks.brain_region.matrix import read_matrix
 from genoboard_tasks.brain_region.sheet import read_sheet
@@ -41,7 +41,6 @@ from genoboard_tasks.expression_regression.chromosomes import read_chromosomes
 from genoboard_tasks.expression_regression.description import read_description
 from genoboard_tasks.expression_regression.sites import read_sites
 from genoboard_tasks.expression_regression.table import open_bed, open_table
-from genoboard_tasks.variant_class import packed
 from genoboard_tasks.variant_class.texts import read_texts
 from genoboard_tasks.variant_class.variants import read_variants
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from genoboard import DataError
 
-from ..variant_class.packed import Bounded, too_long
+from ..packed import Bounded, too_long
 from .samples import require_once
 
 Convert = Callable[[NDArray[np.float64]], NDArray[np.float32]]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from genoboard import DataError
 
 from .. import parquet
-from ..variant_class.packed import DAMAGE, GZIP, ZIP, Bounded, lines
+from ..packed import DAMAGE, GZIP, ZIP, Bounded, lines
 from .samples import require_once
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genoboard import DataError, Dataset
 
-from ..variant_class.packed import DAMAGE, opened
+from ..packed import DAMAGE, opened
 from . import genes, units
 from .gct import check_length, is_gct, read_columns, read_header
 from .regions import PREFIX

@@ -10,7 +10,7 @@ import pandas as pd
 
 from genoboard import DataError
 
-from ..variant_class.packed import lines
+from ..packed import lines
 
 MOST_ROWS = 1_000_000
 

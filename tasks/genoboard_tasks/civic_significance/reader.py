@@ -9,7 +9,7 @@ import pandas as pd
 
 from genoboard import DataError, Dataset
 
-from ..variant_class.packed import DAMAGE, ended, opened
+from ..packed import DAMAGE, ended, opened
 from .significance import CLASSES
 
 NAME, TARGET = "ClinicalEvidenceSummaries.tsv", "clinical_significance"

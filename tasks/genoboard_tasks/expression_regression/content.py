@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genoboard import DataError
 
-from ..variant_class.packed import DAMAGE, LONGEST, damaged, opened, too_long
+from ..packed import DAMAGE, LONGEST, damaged, opened, too_long
 
 BOM = b"\xef\xbb\xbf"
 

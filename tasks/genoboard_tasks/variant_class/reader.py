@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from genoboard import DataError, Dataset
 
-from .packed import find
 from .sharing import text_groups
 from .stages import STAGE1, STAGE2, TRAIN
 from .texts import read_texts
@@ -26,6 +25,9 @@ STAGES = {
     STAGE1: ("test_variants", "stage1_solution_filtered.csv", "test_text"),
     STAGE2: ("stage2_test_variants.csv", "stage_2_private_solution.csv", "stage2_test_text.csv"),
 }
+# how a competition's files are called once somebody has saved or unpacked them
+ENDINGS = ("", ".csv", ".txt")
+PACKINGS = ("", ".zip", ".gz", ".7z")
 NO_TEXT = f"There was no {TEXT} among the files that came in. Put it beside {VARIANTS} and ingest again."
 
 
@@ -149,8 +151,10 @@ def _column(texts: dict[str, bytes]) -> pd.Series:
 
 
 def _path(folder: Path, name: str, notes: list[str]) -> Path | None:
-    """Return the file that goes by an official name; None where there is none."""
-    copies = find(folder, name)
+    """Return the file that goes by an official name, plain before packed; None where there is none."""
+    stem = name.removesuffix(".csv")
+    named = (folder / f"{stem}{ending}{packing}" for packing in PACKINGS for ending in ENDINGS)
+    copies = [p for p in named if p.is_file()]
     if len(copies) > 1:
         notes.append(f"{copies[0].name} is read; {', '.join(p.name for p in copies[1:])} beside it is not.")
     return copies[0] if copies else None

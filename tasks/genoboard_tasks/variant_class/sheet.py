@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genoboard import DataError
 
-from .packed import lines
+from ..packed import lines
 
 ID = "ID"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genoboard import DataError
 
-from .packed import lines
+from ..packed import lines
 
 HEADER = ("id,text", "id||text")
 MARK = "||"

@@ -18,8 +18,6 @@ from tqdm import tqdm
 
 from genoboard import DataError
 
-ENDINGS = ("", ".csv", ".txt")
-PACKINGS = ("", ".zip", ".gz", ".7z")
 GZIP, SEVEN = b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c"
 # an archive of something, and one of nothing
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -32,13 +30,6 @@ DAMAGE = (
 RATIO, ALWAYS = 200, 256 << 20
 # the longest text of the competition has half a megabyte, the longest line of a matrix some megabytes
 LONGEST = 64 << 20
-
-
-def find(folder: Path, name: str) -> list[Path]:
-    """Return the copies of an official file that a folder holds, the one to read first: plain before packed."""
-    stem = name.removesuffix(".csv")
-    named = [folder / f"{stem}{ending}{packing}" for packing in PACKINGS for ending in ENDINGS]
-    return [p for p in named if p.is_file()]
 
 
 class Bounded(io.RawIOBase):
