@@ -27,7 +27,7 @@ from genoboard.errand import Answer, Errand
 from genoboard.errors import DataError
 from genoboard.grid import GridJob
 from genoboard.isolation import Limits
-from genoboard.run import prepare
+from genoboard.run import code, prepare
 from genoboard.surroundings import require_graphics
 from genoboard.workspace import RECORD, Workspace
 from genoboard_leaderboard.entry import Entry
@@ -518,7 +518,7 @@ def test_workers_with_another_genoboard_are_refused_and_other_packages_told(
 def errand_of(workspace: Path, **changed: Any) -> Errand:
     competition = compete(workspace)
     run = prepare(competition, "centroid", {}, 0, Limits(300))
-    return replace(Errand.of(competition, "centroid", run, False), **changed)
+    return replace(Errand.of(competition, "centroid", run, False, code(competition, run)), **changed)
 
 
 @pytest.mark.parametrize(
@@ -589,12 +589,12 @@ def test_what_comes_back_is_believed_no_further_than_it_can_be_checked(tmp_path:
         changed("run.json", lambda _: b"{}"),
         replace(answer, parcel=b"x" * 1024),
     ):  # fmt: skip
-        told = intake.entered(job, sent.run, sent.name, bad)
+        told = intake.entered(job, sent.run, sent.name, sent.written, bad)
         assert isinstance(told, GenoboardError)
         assert str(told).startswith("The worker tcp://there sent back what cannot be entered: centroid, seed 0: ")
     assert not Store(Workspace(tmp_path).database).entries(), "nothing of it was recorded"
     assert not [p for p in (tmp_path / "submissions").rglob("*") if p.is_file()]
-    assert isinstance(intake.entered(job, sent.run, sent.name, answer), Entry)
+    assert isinstance(intake.entered(job, sent.run, sent.name, sent.written, answer), Entry)
 
 
 # A parcel

@@ -17,8 +17,9 @@ from conftest import absent
 
 from genoboard import DataError, board
 from genoboard.competition import Competition
+from genoboard.entering import clear
 from genoboard.evaluation import evaluate, submit
-from genoboard.workspace import Workspace
+from genoboard.workspace import REPLICATES, Workspace
 from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.store import Store
 
@@ -262,3 +263,17 @@ def test_a_workspace_that_cannot_be_written_is_known_beforehand(place: Workspace
     (place.root / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot be written \(Not a directory\)"):
         Workspace(place.root / "file").require_writable("pebbles")
+
+
+def test_an_entry_that_was_cut_off_before_the_index_and_is_damaged_stops_no_other_command(place: Workspace) -> None:
+    entry = Store(place.database).find("file-0")[-1]
+    folder = place.folder(entry.id, entry.board.task)
+    (folder / REPLICATES).write_bytes(b"PK\3\4 no archive")
+    place.entering.mkdir(parents=True, exist_ok=True)
+    note = place.entering / f"{entry.board.task}~{entry.id}"
+    note.touch()
+    clear(place)
+    assert genoboard(place, *BOARD).returncode == 0
+    assert note.exists(), "it waits for somebody who says so"
+    with pytest.raises(DataError, match="is not the whole record of an entry"):
+        board.rebuild(str(place.root))

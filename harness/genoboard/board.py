@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genoboard_leaderboard import export
 from genoboard_leaderboard.entry import Board, Entry
-from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from . import catalog, hosting
 from .amendment import rebuilding, settle
-from .entering import clear
-from .errors import DataError, UnknownName, UsageError
+from .entering import clear, recorded
+from .errors import UnknownName, UsageError
 from .plugins import FORMATS, Plugins
 from .task import Task
-from .workspace import REMOVED, REPLICATES, Workspace
+from .workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,31 +163,11 @@ def recover(place: Workspace) -> int:
 
 def _folders(place: Workspace) -> Iterator[tuple[Entry, Mapping[str, NDArray[np.float64]]]]:
     # listed when the first is asked for: by then nobody enters one that the list would lack
-    yield from map(_recorded, place.records())
+    yield from (recorded(path.parent) for path in place.records())
 
 
 def _told(board: Board) -> str:
     return f"data {board.data} {board.data_fingerprint[:8]}, split {board.split} {board.split_fingerprint[:8]}"
-
-
-def _recorded(record: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
-    import numpy as np  # a board is listed in less time than this takes
-
-    try:
-        entry = Entry.from_dict(json.loads(record.read_text(encoding="utf-8"))["entry"])
-        stone = record.with_name(REMOVED)
-        if stone.exists():
-            entry = replace(entry, removed=str(json.loads(stone.read_text(encoding="utf-8"))["reason"]))
-        replicates = record.with_name(REPLICATES)
-        if not replicates.exists():
-            return entry, {}
-        # opened here, as NumPy leaves a damaged one open
-        with replicates.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            return entry, dict(held)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, LeaderboardError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{record.parent} is not the whole record of an entry: {error}. Mend it, or move that folder away, and rebuild again."
-        ) from error
 
 
 def _current(card: Task, split: str, name: str, held: list[Board]) -> Board:

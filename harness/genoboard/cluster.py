@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import Any
 
-from genoboard_leaderboard.entry import Entry
+from genoboard_leaderboard.entry import Code, Entry
 from genoboard_leaderboard.errors import LeaderboardError
 
 from . import errand, parcel
@@ -19,7 +19,7 @@ from .grid import GridJob, controls_first
 from .intake import entered
 from .provenance import installed
 from .recall import recalled
-from .run import Run, prepare
+from .run import Run, code, identity, prepare
 
 CONNECT, POLL = 10.0, 0.5
 RETRIES, LOST = 2, 3
@@ -44,11 +44,9 @@ def run(jobs: Sequence[GridJob], scheduler: str, reuse: bool = True, **talk: Any
                     if (failed := ready[key]) is not None:
                         raise failed
                     sending = _Sending.of(job, talk)
-                    found = recalled(job.competition, sending.run, sending.name, job.oof, environment=environment) if reuse else None
+                    same = identity(job.competition, sending.run, sending.written, environment)
+                    found = recalled(job.competition, sending.run, sending.name, same, job.oof) if reuse else None
                     if found is not None:
-                        talk.get("tell", lambda _: None)(
-                            f"{sending.title}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again."
-                        )
                         _count(job, sending, talk)
                         yield job, found
                     else:
@@ -59,7 +57,9 @@ def run(jobs: Sequence[GridJob], scheduler: str, reuse: bool = True, **talk: Any
                 _count(sending.job, sending, talk)
                 yield (
                     sending.job,
-                    what if isinstance(what, Exception) else entered(sending.job, sending.run, sending.name, what, talk.get("stream")),
+                    what
+                    if isinstance(what, Exception)
+                    else entered(sending.job, sending.run, sending.name, sending.written, what, talk.get("stream")),
                 )
         finally:
             sent.cancel()
@@ -134,11 +134,12 @@ def _count(job: GridJob, sending: _Sending, talk: Mapping[str, Any]) -> None:
 
 @dataclass
 class _Sending:
-    """A job that was sent, as often as it took."""
+    """A job that was sent, as often as it took; `written` is what its code was when it was."""
 
     job: GridJob
     run: Run
     name: str
+    written: Code
     text: str
     lost: int = 0
     asked: Counter[str] = field(default_factory=Counter)
@@ -151,7 +152,9 @@ class _Sending:
     @classmethod
     def of(cls, job: GridJob, talk: Mapping[str, Any]) -> _Sending:
         run = prepare(job.competition, job.model, job.parameters, job.seed, job.limits, tell=talk.get("tell", lambda _: None))
-        return cls(job, run, job.name or run.model.name, Errand.of(job.competition, job.model, run, job.oof).text())
+        written = code(job.competition, run)
+        errand = Errand.of(job.competition, job.model, run, job.oof, written)
+        return cls(job, run, job.name or run.model.name, written, errand.text())
 
 
 class _Sent:

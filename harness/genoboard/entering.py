@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +18,7 @@ from genoboard_leaderboard.store import Store
 
 from . import lease
 from .errors import DataError
-from .workspace import RECORD, REPLICATES, Workspace
+from .workspace import RECORD, REMOVED, REPLICATES, Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,17 +29,15 @@ if TYPE_CHECKING:
 def entering(place: Workspace, entry_id: str, task: str) -> Iterator[Path]:
     """Give the hidden folder in which an entry is made; it is gone afterwards, unless it was given its own name."""
     clear(place)
+    place.require_writable(task)
     hidden = _hidden(place, entry_id, task)
-    try:
-        place.entering.mkdir(parents=True, exist_ok=True)
-        with lease.held(place.entering / f"{task}~{entry_id}"):
-            hidden.mkdir(parents=True)
-            try:
-                yield hidden
-            finally:
-                shutil.rmtree(hidden, ignore_errors=True)
-    except PermissionError as error:
-        raise unwritable(place, error) from error
+    place.entering.mkdir(parents=True, exist_ok=True)
+    with lease.held(place.entering / f"{task}~{entry_id}"):
+        hidden.mkdir(parents=True)
+        try:
+            yield hidden
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
 def clear(place: Workspace) -> None:
@@ -44,31 +45,41 @@ def clear(place: Workspace) -> None:
     for note in place.under_way():
         task, _, entry_id = note.name.partition("~")
         # where this cannot be written, or the folder is damaged, it waits for somebody who says so
-        with suppress(OSError, LeaderboardError, ValueError, KeyError, TypeError), lease.abandoned(note) as nobodys:
+        with suppress(OSError, DataError, LeaderboardError), lease.abandoned(note) as nobodys:
             if not nobodys:
                 continue
             folder = place.folder(entry_id, task)
             if folder.is_dir():
-                Store(place.database).record(*_recorded(folder))
+                Store(place.database).record(*recorded(folder))
             shutil.rmtree(_hidden(place, entry_id, task), ignore_errors=True)
-
-
-def unwritable(place: Workspace, error: OSError) -> DataError:
-    """Return what to say where a workspace cannot be written."""
-    return DataError(
-        f"The workspace {place.root} cannot be written ({error.strerror}: {error.filename}). Choose another by --workspace or GENOBOARD_WORKSPACE."
-    )
 
 
 def _hidden(place: Workspace, entry_id: str, task: str) -> Path:
     return place.folder(f".{entry_id}", task)
 
 
-def _recorded(folder: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
-    entry = Entry.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8"))["entry"])
-    if not (folder / REPLICATES).exists():
-        return entry, {}
-    import numpy as np  # here, because a board is listed in less time than this takes
+def entry_in(folder: Path) -> Entry:
+    """Return the entry whose record a folder holds; raise `OSError`, `ValueError`, `KeyError` or `LeaderboardError` where it holds none."""
+    return Entry.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8"))["entry"])
 
-    with np.load(folder / REPLICATES, allow_pickle=False) as held:
-        return entry, dict(held)
+
+def recorded(folder: Path) -> tuple[Entry, Mapping[str, NDArray[np.float64]]]:
+    """Return what a folder records for the index: the entry, with the reason of its removal, and its replicates.
+
+    Raise `DataError` where it is not whole.
+    """
+    try:
+        entry, stone, replicates = entry_in(folder), folder / REMOVED, folder / REPLICATES
+        if stone.exists():
+            entry = replace(entry, removed=str(json.loads(stone.read_text(encoding="utf-8"))["reason"]))
+        if not replicates.exists():
+            return entry, {}
+        import numpy as np  # here, because a board is listed in less time than this takes
+
+        # opened here, as NumPy leaves a damaged one open
+        with replicates.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            return entry, dict(held)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, LeaderboardError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{folder} is not the whole record of an entry: {error}. Mend it, or move that folder away, and rebuild again."
+        ) from error

@@ -64,8 +64,8 @@ class Errand:
     oof: bool = False
 
     @classmethod
-    def of(cls, competition: Competition, model: str, run: Run, oof: bool) -> Errand:
-        """Describe a run of a model that was given by its name or path."""
+    def of(cls, competition: Competition, model: str, run: Run, oof: bool, written: Code) -> Errand:
+        """Describe a run of a model that was given by its name or path, and whose code is as it is `written` now."""
         board = competition.unhosted.board
         parameters, named = located(run.parameters, withheld(competition))
         place, _, name = run.model.target.rpartition(":")
@@ -84,7 +84,7 @@ class Errand:
             board.split_fingerprint,
             model,
             source,
-            asdict(code(competition, run)),
+            asdict(written),
             tuple(_distributions(competition.plugins, f"task {board.task}", f"model {run.model.name}")),
             json.loads(json.dumps(parameters)),
             tuple(key for key, value in parameters.items() if isinstance(value, str) and Path(value) in named),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from genoboard_leaderboard.entry import Entry, Score
+from genoboard_leaderboard.entry import Code, Entry, Score
 from genoboard_leaderboard.store import Store
 
 from . import look, rows, scoring, submission
@@ -76,18 +76,18 @@ def evaluate(
         )
     # a split too small to be dealt anew says so before anything is fitted
     inners = [competition.within_train(fold=f) for f in range(len(competition.folds))] if oof else []
-    name = name or run.model.name
+    name, written = name or run.model.name, code(competition, run)
+    same = identity(competition, run, written)
     if out is not None:
-        require_free(competition, out, run, name, reuse)
-    if reuse and (found := recalled(competition, run, name, oof, out)) is not None:
-        run.tell(f"{name}, seed {seed}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again.")
+        require_free(competition, out, name, same, reuse)
+    if reuse and (found := recalled(competition, run, name, same, oof, out)) is not None:
         for part in (competition, *inners):
             for _ in run.progress(part.folds, run.model.name):
                 pass  # whoever counts folds counts these as done
         return found
     if not run.in_process and out is None:
         enter_controls(competition, run, without=name if run.is_control(competition, name) else "")
-    return _run(competition, run, name, message, record=not run.in_process, inners=inners, team=team, out=out)
+    return _run(competition, run, name, written, same, message, record=not run.in_process, inners=inners, team=team, out=out)
 
 
 def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None, team: str = "") -> Entry:
@@ -166,7 +166,8 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
         for spec in _missing_controls(competition, without):
             like.tell(f"Entering the control {spec.name} (once per board).")
             run = Run(spec, spec.settings({}), 0, Limits(like.limits.seconds, like.limits.memory), stream=like.stream, tell=like.tell)
-            entry = _run(competition, run, spec.name, "")
+            written = code(competition, run)
+            entry = _run(competition, run, spec.name, written, identity(competition, run, written))
             if entry.verdict != "ok":
                 raise GenoboardError(
                     f"The control {spec.name} failed ({entry.reason}); a board without its controls shows nothing. See {competition.workspace.folder(entry.id, competition.task.name)}."
@@ -184,7 +185,9 @@ def _run(
     competition: Competition,
     run: Run,
     name: str,
-    message: str,
+    written: Code,
+    same: str,
+    message: str = "",
     record: bool = True,
     inners: Sequence[Competition] = (),
     team: str = "",
@@ -192,7 +195,7 @@ def _run(
 ) -> Entry:
     """Fit and predict every fold, then pass what came of it through the submission file."""
     with SubmissionFolder(competition, name, keep=record, out=out) as folder:
-        entry = begun(competition, run, folder, name, message, team)
+        entry = begun(competition, run, folder, name, written, same, message, team)
         outcomes: list[Outcome] = []
         replicates: Mapping[str, NDArray[Any]] = {}
         try:
@@ -232,10 +235,9 @@ def _run(
 
 
 def begun(
-    competition: Competition, run: Run, folder: SubmissionFolder, name: str, message: str = "", team: str = "", environment: str = ""
+    competition: Competition, run: Run, folder: SubmissionFolder, name: str, written: Code, same: str, message: str = "", team: str = ""
 ) -> Entry:
-    """Return a run's entry with what is known before it ran; `environment` as `identity` takes it."""
-    written = code(competition, run)
+    """Return a run's entry with what is known before it ran: the model's code as it was `written` then, and the `same` as `identity` told it."""
     entry = replace(
         folder.entry(name, "run"),
         model=run.model.name,
@@ -244,7 +246,7 @@ def begun(
         threads=run.limits.threads,
         control=run.is_control(competition, name),
         code=written,
-        identity=identity(competition, run, written, environment),
+        identity=same,
         message=message,
     )
     return look.placed(competition, entry, team)

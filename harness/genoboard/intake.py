@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from genoboard_leaderboard.entry import Entry, Verdict
+from genoboard_leaderboard.entry import Code, Entry, Verdict
 from genoboard_leaderboard.errors import LeaderboardError
 
 from . import lease, parcel, scoring, submission
@@ -20,7 +20,7 @@ from .errors import DataError, GenoboardError, UndefinedScore
 from .evaluation import begun, measure
 from .grid import GridJob
 from .record import SubmissionFolder
-from .run import Run
+from .run import Run, identity
 from .submission import Submission
 from .supervision import Stream
 from .workspace import LOG, PREDICTIONS, RECORD, REPLICATES
@@ -33,12 +33,13 @@ BEYOND = 1 << 30
 TOLD = ("versions", "sources", "folds", "genoboard", "python", "platform", "oof_sha256")
 
 
-def entered(job: GridJob, run: Run, name: str, answer: Answer, stream: Stream | None = None) -> Entry | Exception:
+def entered(job: GridJob, run: Run, name: str, written: Code, answer: Answer, stream: Stream | None = None) -> Entry | Exception:
     """Make the entry of what came back, through the same door as every other; return it, or why there is none.
 
     Parameters
     ----------
     run : the job's, as it was prepared here.
+    written : what the model's code was when it was sent; it may have been edited since.
     stream : is told what the model printed.
     """
     ours = job.competition
@@ -60,7 +61,7 @@ def entered(job: GridJob, run: Run, name: str, answer: Answer, stream: Stream | 
                 for path in [p for p in came.iterdir() if p.name not in ours_to_write]:
                     # it may lie on another disk
                     shutil.move(path, folder.path / path.name)
-                entry = begun(ours, run, folder, name, job.message, job.team, answer.installed)
+                entry = begun(ours, run, folder, name, written, identity(ours, run, written, answer.installed), job.message, job.team)
                 entry = replace(
                     entry,
                     verdict=theirs.verdict,

@@ -11,20 +11,25 @@ from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from .competition import Competition
+from .entering import entry_in
 from .errors import UsageError
 from .provenance import unchanged
-from .run import Run, code, identity
+from .run import Run
 from .workspace import OUT_OF_FOLD, PREDICTIONS, RECORD, slug
 
 
-def recalled(
-    competition: Competition, run: Run, name: str, oof: bool = False, out: Path | None = None, environment: str = ""
-) -> Entry | None:
-    """Return the latest entry of a run that was the same, whose record is whole; None where there is none.
+def recalled(competition: Competition, run: Run, name: str, same: str, oof: bool = False, out: Path | None = None) -> Entry | None:
+    """Return the latest entry of a run whose `identity` was the `same`, and whose record is whole; None where there is none.
 
-    With `out` only that one counts; `environment` is where it runs, as `identity` takes it.
+    With `out` only that one counts. Of one that is found the user is told.
     """
-    same = identity(competition, run, code(competition, run), environment)
+    found = _found(competition, name, same, oof, out)
+    if found is not None:
+        run.tell(f"{name}, seed {run.seed}: nothing has changed since it was entered on {found.created[:16]} UTC. --force runs it again.")
+    return found
+
+
+def _found(competition: Competition, name: str, same: str, oof: bool = False, out: Path | None = None) -> Entry | None:
     place = competition.workspace
     if out is None:
         entries = [(e, place.folder(e.id, competition.task.name)) for e in Store(place.database).entries(competition.board, name=name)]
@@ -55,12 +60,12 @@ def _whole(folder: Path, entry: Entry, oof: bool) -> bool:
 
 def _entry_in(folder: Path) -> Entry | None:
     try:
-        return Entry.from_dict(json.loads((folder / RECORD).read_text(encoding="utf-8"))["entry"])
+        return entry_in(folder)
     except (OSError, ValueError, KeyError, LeaderboardError):
         return None
 
 
-def require_free(competition: Competition, out: Path, run: Run, name: str, reuse: bool) -> None:
+def require_free(competition: Competition, out: Path, name: str, same: str, reuse: bool) -> None:
     """Raise `UsageError` where an entry must not be written to `out`."""
     if competition.hosting is not None:
         raise UsageError("This competition is hosted: looks are counted in its index, and --out writes beside that. Leave --out out.")
@@ -69,6 +74,6 @@ def require_free(competition: Competition, out: Path, run: Run, name: str, reuse
     if not out.exists() or not reuse:
         return
     there = _entry_in(out)
-    if there is None or (there.verdict == "ok" and recalled(competition, run, name, out=out) is None):
+    if there is None or (there.verdict == "ok" and _found(competition, name, same, out=out) is None):
         what = "no entry" if there is None else f"another entry, {there.name} with seed {there.seed}"
         raise UsageError(f"{out} is there and holds {what}. Choose another folder, or replace it: --force.")
