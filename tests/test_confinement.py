@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import absent
+from processes import command, running
 
 from genoboard import ModelSpec, board, confinement, evaluate, landlock, sandbox, scoring, seccomp
 from genoboard.competition import Competition
@@ -405,7 +406,7 @@ def test_what_forks_for_ever_from_orphan_to_orphan_is_ended_too(competition: Com
     entry, _ = attempt(competition, tmp_path, fit)
     assert entry.verdict == "ok", entry.reason
     time.sleep(0.2)
-    assert not _running(mark)
+    assert not running(mark)
 
 
 def test_a_process_that_leaves_its_session_does_not_outlive_the_run(competition: Competition, tmp_path: Path) -> None:
@@ -420,7 +421,7 @@ def test_a_process_that_leaves_its_session_does_not_outlive_the_run(competition:
     """
     entry, _ = attempt(competition, tmp_path, fit)
     assert entry.verdict == "ok", entry.reason
-    assert not _running(mark)
+    assert not running(mark)
 
 
 def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
@@ -436,15 +437,15 @@ def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not _running(mark) and time.monotonic() < deadline:
+    while not running(mark) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert _running(mark)
+    assert running(mark)
     harness.kill()
     harness.wait()
     deadline = time.monotonic() + 20
-    while _running(mark) and time.monotonic() < deadline:
+    while running(mark) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not _running(mark)
+    assert not running(mark)
 
 
 @pytest.mark.parametrize("how", ["one file", "many files", "empty files", "the log"])
@@ -585,16 +586,4 @@ def test_a_root_with_fewer_powers_as_in_a_container_is_told_what_is_open_and_mod
 
 
 def _children_of(pid: int) -> list[str]:
-    return [p for p in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split() if "python" in _command(p)]
-
-
-def _running(mark: str) -> list[str]:
-    """Return the processes that have `mark` among their arguments."""
-    return [p.name for p in Path("/proc").iterdir() if p.name.isdigit() and mark in _command(p.name).split("\0")]
-
-
-def _command(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+    return [p for p in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split() if "python" in command(p)]

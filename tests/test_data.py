@@ -25,7 +25,7 @@ from genoboard.datasheet import export
 from genoboard.evaluation import submit
 from genoboard.plugins import load_plugins
 from genoboard.splits import fingerprint
-from genoboard.workspace import slug
+from genoboard.workspace import slug, write_text
 
 PEBBLES = Path(__file__).parent / "pebbles"
 
@@ -582,3 +582,13 @@ def test_the_demo_cohort_of_brain_region_is_ready_in_seconds_and_its_sample_fits
     frame = pd.read_csv(sample, index_col="id")
     assert list(frame) == list(competition.task.classes)
     assert "region" not in pd.read_csv(tmp_path / "taken" / "test.csv", nrows=1)
+
+
+def test_a_file_of_another_program_that_is_called_nearly_as_ours_is_left_alone(tmp_path: Path) -> None:
+    theirs = [tmp_path / name for name in (".download.part", ".notes-draft.part", "half.part")]
+    for path in theirs:
+        path.touch()
+    ours = tmp_path / ".told.json-0123456789ab.part"
+    ours.touch()
+    write_text(tmp_path / "told.json", "{}")
+    assert sorted(tmp_path.iterdir()) == sorted([*theirs, tmp_path / "told.json"])

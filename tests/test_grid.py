@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import running
 
 from genoboard import UsageError, evaluate, grid
 from genoboard.competition import Competition
@@ -95,15 +96,15 @@ def test_an_interrupt_ends_all_that_runs_and_keeps_what_was_finished(workspace: 
         text=True,
     )
     deadline = time.monotonic() + 120
-    while len(_running(mark)) < 2 and time.monotonic() < deadline:
+    while len(running(mark)) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert len(_running(mark)) >= 2
+    assert len(running(mark)) >= 2
     harness.send_signal(signal.SIGINT)
     out, err = harness.communicate(timeout=60)
     assert harness.returncode == 130
     assert err.rstrip().endswith("Stopped.")
     assert "Traceback" not in err
-    assert not _running(mark)
+    assert not running(mark)
     kept = [e for e in Store(Workspace(workspace).database).entries() if e.name == "uniform"]
     assert len(kept) == out.count("uniform [donor, seed")
     assert not list((workspace / "submissions" / "brain-region").glob(".*"))
@@ -297,14 +298,3 @@ def test_seeds_are_read_as_they_are_written(parts: list[int | tuple[int, int]]) 
 def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         grid.seeds(text)
-
-
-def _running(mark: str) -> list[str]:
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and mark in (process / "cmdline").read_text(encoding="utf-8", errors="replace").split("\0"):
-                found.append(process.name)
-        except OSError:
-            continue
-    return found

@@ -85,18 +85,23 @@ def genoboard(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return call
 
 
+def a_board() -> tuple[Board, str]:
+    """Return a board of brain-region, and the name of its primary metric."""
+    plugins = load_plugins()
+    card = plugins.task("brain-region")
+    return Board(card.name, card.default_data, "d" * 16, card.split(None).name, "5" * 16), plugins.metrics_of(card)[0].name
+
+
 @pytest.mark.parametrize("form", ["table", "csv", "json", "md", "latex", "html"])
 def test_a_board_in_any_format_steers_no_terminal(
     form: str, genoboard: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path / "cache"))
-    card = load_plugins().task("brain-region")
-    board = Board(card.name, card.default_data, "d" * 16, card.split(None).name, "5" * 16)
-    metric = card.metrics[0]
-    scores = (Score(metric if isinstance(metric, str) else metric.name, 0.5),)
+    board, metric = a_board()
+    scores = (Score(metric, 0.5),)
     entry = Entry("1-x", board, HOSTILE, "2025-01-01T00:00:00.000001", "file", scores=scores, team=HOSTILE, message=HOSTILE)
     Store(Workspace.here().database).record(entry)
-    said = genoboard("leaderboard", card.name, "--format", form)
+    said = genoboard("leaderboard", board.task, "--format", form)
     assert "owned" in said
     assert not CONTROL.search(said)
     assert "1)<script>" not in said or form not in ("html", "md")
@@ -107,10 +112,8 @@ def test_the_csv_of_a_board_begins_no_cell_as_a_formula_whoever_wrote_it(
     start: str, genoboard: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path / "cache"))
-    card = load_plugins().task("brain-region")
-    board = Board(card.name, card.default_data, "d" * 16, card.split(None).name, "5" * 16)
-    metric = card.metrics[0]
-    score = Score(metric if isinstance(metric, str) else metric.name, -0.5)
+    board, metric = a_board()
+    score = Score(metric, -0.5)
     evil = f"{start}cmd|' /C calc'!A0"
     said = {"team": evil, "message": evil, "model": evil, "reason": evil}
     Store(Workspace.here().database).record(
@@ -126,7 +129,7 @@ def test_the_csv_of_a_board_begins_no_cell_as_a_formula_whoever_wrote_it(
             **said,
         )
     )
-    head, *rows = csv.reader(io.StringIO(genoboard("leaderboard", card.name, "--format", "csv"), newline=""))
+    head, *rows = csv.reader(io.StringIO(genoboard("leaderboard", board.task, "--format", "csv"), newline=""))
     assert len(rows) == 1
     told = dict(zip(head, rows[0], strict=True))
     for column in ("name", "model", "reason", "plugin", "version"):

@@ -30,6 +30,8 @@ from .submission import Form
 from .task import Task, Tell
 from .workspace import Workspace
 
+INNER = 5  # folds that training rows are dealt into, unless somebody asks for others
+
 
 @dataclass(frozen=True)
 class Competition:
@@ -232,7 +234,7 @@ class Competition:
             return dict(tables)
         return {n: t.join(known, on="feature") if "feature" in t and not set(known) & set(t) else t for n, t in tables.items()}
 
-    def within_train(self, folds: int = 5, fold: int = 0) -> Competition:
+    def within_train(self, folds: int = INNER, fold: int = 0) -> Competition:
         """Return the competition that is left when only the training rows of one fold exist: its groups dealt anew."""
         train = self.folds[fold].train
         split = replace(self.split, name=f"{self.split.name}-dev", folds=folds, cross_validated=True, rule=None, salt="genoboard-dev")

@@ -16,7 +16,7 @@ from genoboard_leaderboard.store import Store
 from . import look, rows, scoring, submission
 from . import oof as out_of_fold
 from .board import recover
-from .competition import Competition
+from .competition import INNER, Competition
 from .errors import GenoboardError, InvalidSubmission, ModelFailed, UndefinedScore, UsageError
 from .isolation import Limits
 from .lock import locked
@@ -112,7 +112,7 @@ def cross_validate(
     seed: int = 0,
     limits: Limits | None = None,
     workspace: str | Path | None = None,
-    folds: int = 5,
+    folds: int = INNER,
     **talk: Any,
 ) -> CrossValidation:
     """Cross-validate a model inside the training rows, by the split's groups; the test rows are not looked at.

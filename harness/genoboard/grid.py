@@ -24,7 +24,6 @@ from .run import Run
 from .workspace import slug
 
 MOST_SEEDS = 10_000
-INNER = 5  # folds within the training rows, for out-of-fold predictions
 
 
 @dataclass(frozen=True)

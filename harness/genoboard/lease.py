@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SUFFIX, PART = ".lease", ".part"
+OURS = re.compile(r"\..+-[0-9a-f]{12}\.part")
 
 
 @contextmanager
@@ -76,8 +78,10 @@ def part(path: Path) -> Iterator[Path]:
 def clear_parts(folder: Path) -> None:
     """Remove the files that `part` made in a folder for processes which are gone."""
     for left in folder.glob(f".*{PART}"):
-        with suppress(OSError), abandoned(left):
-            pass
+        # another program's may be called nearly so
+        if OURS.fullmatch(left.name):
+            with suppress(OSError), abandoned(left):
+                pass
 
 
 def sweep(parent: Path, prefix: str) -> None:

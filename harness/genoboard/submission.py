@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import re
-import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import pyarrow.csv
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from . import joining
+from . import joining, lease
 from .diagnosis import LONG, SHORT, UNNAMED, Findings, Form, as_text, check_header, diagnose, is_text
 from .errors import InvalidSubmission, nearest
 from .threads import each
@@ -107,16 +106,11 @@ def write(path: Path, form: Form, prediction: NDArray[np.float64], ids: Sequence
     values = prediction.astype(np.float64).reshape(len(ids), -1)
     names = pa.array([form.id_column, *form.columns])
     columns = [pa.array(ids, pa.string()), *(pa.array(v) for v in values.T)]
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with unfinished.open("xb") as out:
-            _write_rows(out, [names.slice(i, 1) for i in range(len(names))])
-            _write_rows(out, columns)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with lease.part(path) as part, part.open("wb") as out:
+        _write_rows(out, [names.slice(i, 1) for i in range(len(names))])
+        _write_rows(out, columns)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def _write_rows(out: Any, columns: Sequence[pa.Array]) -> None:

@@ -73,6 +73,7 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     before and has not changed is not run again, so that a run which was interrupted goes on where it was.
     """
     from .. import grid
+    from ..competition import INNER
     from ..isolation import Limits
     from ..run import settings_for
     from ..surroundings import require_graphics
@@ -106,8 +107,8 @@ def run(workspace: str | None, task: str, models: tuple[str, ...], split: str | 
     if not as_json:
         for competition in competitions:
             say_where(competition, False)
-    # out of fold, each fold's training rows are fitted five times more
-    folds = sum(len(job.competition.folds) * (1 + grid.INNER * oof) for job in todo)
+    # out of fold, each fold's training rows are fitted once more for each inner fold
+    folds = sum(len(job.competition.folds) * (1 + INNER * oof) for job in todo)
     clock = Clock(folds if len(todo) > 1 else None)
     stream = hear if verbose else clock.tick
     talk: dict[str, Any] = {"progress": clock.folds, "tell": clock.tell, "stream": stream}
