@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from genoboard_leaderboard.store import Store
 
 from .errors import DataError
 from .lock import locked
-from .workspace import REPLICATES, Workspace, write_text
+from .workspace import REPLICATES, Workspace, write_bytes, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,16 +59,12 @@ def rebuilding(place: Workspace) -> Iterator[None]:
 def amend(place: Workspace, entry: Entry, name: str, text: str, replicates: Vectors | None = None) -> None:
     """Write the file `name` into an entry's folder, and its replicates where they are new; then put `entry` in its place in the index.
 
-    To be called within `amending`. The note that is written first says everything, and what it says is done, by whomever.
+    To be called within `amending`. The note that is written first holds everything, and what it says is done, by whomever.
     """
-    if replicates is not None:
-        import numpy as np  # here, because a board is listed in less time than this takes
-
-        with _fresh(place, entry).open("wb") as out:
-            np.savez_compressed(out, allow_pickle=False, **replicates)
+    fresh = None if replicates is None else base64.b64encode(_packed(replicates)).decode("ascii")
     note = place.amendment(entry.id)
     note.parent.mkdir(parents=True, exist_ok=True)
-    write_text(note, json.dumps({"entry": entry.to_dict(), "name": name, "text": text, "replicates": replicates is not None}))
+    write_text(note, json.dumps({"entry": entry.to_dict(), "name": name, "text": text, "replicates": fresh}))
     _end(place, note)
 
 
@@ -79,32 +76,37 @@ def _end(place: Workspace, note: Path) -> None:
     note.unlink(missing_ok=True)
 
 
-def _write(place: Workspace, note: Path) -> tuple[Entry, bool] | None:
-    """Do what a note says of an entry's folder; return the entry, and whether its replicates are new. None: there is nothing to do."""
+def _write(place: Workspace, note: Path) -> tuple[Entry, bytes | None] | None:
+    """Do what a note says of an entry's folder; return the entry, and its replicates if new. None: there is nothing to do."""
     try:
         told = json.loads(note.read_text(encoding="utf-8"))
-        entry, name, text, fresh = Entry.from_dict(told["entry"]), str(told["name"]), str(told["text"]), bool(told["replicates"])
+        entry, name, text = Entry.from_dict(told["entry"]), str(told["name"]), str(told["text"])
+        fresh = None if told["replicates"] is None else base64.b64decode(told["replicates"], validate=True)
     except (ValueError, KeyError, TypeError, LeaderboardError):
         return None  # notes come whole or not at all: this one is not ours
     folder = place.folder(entry.id, entry.board.task)
     if not folder.is_dir():
         return None
-    if fresh and _fresh(place, entry).exists():
-        os.replace(_fresh(place, entry), folder / REPLICATES)
+    if fresh is not None:
+        write_bytes(folder / REPLICATES, fresh)
     write_text(folder / name, text)
     return entry, fresh
 
 
-def _fresh(place: Workspace, entry: Entry) -> Path:
-    return place.folder(entry.id, entry.board.task) / f".{REPLICATES}"
+def _packed(replicates: Vectors) -> bytes:
+    import numpy as np  # here, because a board is listed in less time than this takes
+
+    out = io.BytesIO()
+    np.savez_compressed(out, allow_pickle=False, **replicates)
+    return out.getvalue()
 
 
-def _replicates(place: Workspace, entry: Entry, fresh: bool) -> Vectors:
-    """Return those in the folder, where they are new; else those of the index, since the folder may be what is wrong."""
-    if fresh:
+def _replicates(place: Workspace, entry: Entry, fresh: bytes | None) -> Vectors:
+    """Return the new ones; where there are none, those of the index, since the folder may be what is wrong."""
+    if fresh is not None:
         import numpy as np
 
-        with np.load(place.folder(entry.id, entry.board.task) / REPLICATES, allow_pickle=False) as held:
+        with np.load(io.BytesIO(fresh), allow_pickle=False) as held:
             return dict(held)
     store = Store(place.database)
     return {s.metric: v for s in entry.scores if (v := store.replicates(entry.id, s.metric)) is not None}

@@ -199,8 +199,13 @@ def slug(name: str) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: a reader never sees half of it."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file of any content, whole or not at all."""
     with lease.part(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content)
         part.chmod(0o666 & ~umask())
 
 
