@@ -50,7 +50,7 @@ test: $(STAMP) ## every test that is not slow
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-slow: $(STAMP) ## the slow ones
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m slow
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m slow --durations=25
 
 check: $(STAMP) ## ruff, mypy (strict) and the import layers
 	$(BIN)/ruff check .
