@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo demo-text demo-bins demo-report test test-slow check bench clean
+.PHONY: help setup demo demo-text demo-bins demo-report test test-slow check docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -57,6 +57,9 @@ check: $(STAMP) ## ruff, mypy (strict) and the import layers
 	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP) ## the documentation as a site, in site/: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(STAMP) ## the benchmarks behind the figures of benchmarks/README.md
 	@mkdir -p benchmarks/results

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,10 +16,27 @@ from genoboard.cli import cli
 
 REPO = Path(__file__).resolve().parents[1]
 README = (REPO / "README.md").read_text(encoding="utf-8")
-CONTRACT = (REPO / "docs" / "contract.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((REPO / "docs").glob("*.md"))}
+ALL = {"README.md": README, **PAGES}
+CONTRACT = PAGES["contract.md"]
 MAKEFILE = (REPO / "Makefile").read_text(encoding="utf-8")
 HOOKS = [n for n in vars(hookspecs) if n.startswith(("register_", "entry_"))]
-SPOKEN = sorted({line.strip() for page in (README, CONTRACT) for line in page.splitlines() if line.startswith("    genoboard ")})
+
+
+def commands_of(page: str) -> Iterator[list[str]]:
+    """Give the words of every command line of genoboard's in a page: a line of an indented block, or after a prompt."""
+    for line in re.sub(r"\\\n\s*", "", page).splitlines():
+        told = re.match(r"(?:    |\$ )(genoboard .*)", line)
+        if told is None or told[1].endswith("<TAB>"):  # still being typed
+            continue
+        lexer = shlex.shlex(told[1], posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+        # what a shell does with the output is no word of ours
+        yield words[: next((i for i, word in enumerate(words) if set(word) <= set("();<>|&")), len(words))]
+
+
+SPOKEN = sorted({shlex.join(words) for page in ALL.values() for words in commands_of(page)})
 
 
 def code_blocks(page: str, language: str) -> list[str]:
@@ -38,16 +57,23 @@ def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"`genoboard {command}`" in README
 
 
-def test_the_readme_speaks_commands() -> None:
-    assert len(SPOKEN) >= 10
+def test_the_documents_speak_commands() -> None:
+    assert len(SPOKEN) >= 30
+    assert "genoboard leaderboard --rebuild" in SPOKEN
+    assert "genoboard run brain-region knn xgboost --seed 0-4 --list-jobs --out submissions" in SPOKEN, "without what a shell does with it"
 
 
 @pytest.mark.parametrize("line", SPOKEN)
 def test_every_command_line_in_the_documents_parses(line: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
+    words = shlex.split(line)[1:]
+    if words[0] == "--workspace":
+        words = words[2:]
+    if words in (["--version"], ["--help"]):
+        return
     command = cli.get_command(click.Context(cli), words[0])
     assert command is not None
-    command.make_context(words[0], words[1:], resilient_parsing=False)
+    if "--help" not in words:
+        command.make_context(words[0], words[1:], resilient_parsing=False)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+)", README))))
@@ -55,16 +81,27 @@ def test_every_make_target_in_the_readme_exists(target: str) -> None:
     assert re.search(rf"^{target}:", MAKEFILE, flags=re.MULTILINE), target
 
 
+def test_every_extra_that_a_document_installs_exists() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = {extra for page in ALL.values() for named in re.findall(r"genoboard\[([a-z,]+)\]", page) for extra in named.split(",")}
+    assert {"sklearn", "report", "dask"} <= told
+    assert told <= set(project["optional-dependencies"])
+
+
 @pytest.mark.parametrize("option", ["--from", "--download", "--as", "--use", "--split", "--export"])
 def test_data_has_the_options_that_are_promised(option: str) -> None:
     assert option in [o for p in cli.commands["data"].params for o in p.opts]
 
 
-def test_the_code_in_the_readme_compiles() -> None:
-    blocks = code_blocks(README, "python")
-    assert len(blocks) >= 3
-    for block in blocks:
-        compile(block, "README.md", "exec")
+@pytest.mark.parametrize("name", [name for name, page in ALL.items() if "```python\n" in page])
+def test_the_code_in_a_document_compiles(name: str) -> None:
+    for block in code_blocks(ALL[name], "python"):
+        if not re.search(r"^rule ", block, flags=re.MULTILINE):  # a Snakefile
+            compile(block, name, "exec")
+
+
+def test_the_readme_shows_code() -> None:
+    assert len(code_blocks(README, "python")) >= 3
 
 
 def test_the_contract_says_what_a_run_context_offers() -> None:

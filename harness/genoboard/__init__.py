@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .results import NotDrawn, Results
     from .slots import Slots
     from .splits import Split
+    from .standings import leaderboard
     from .task import Dataset, DataSource, RemoteFile, Task
 
 # Names are resolved when first asked for: a plugin's card module must cost milliseconds, whatever it registers.
@@ -53,6 +54,7 @@ _HOME = {
     "load": "evaluation",
     "evaluate": "evaluation",
     "cross_validate": "evaluation",
+    "leaderboard": "standings",
     "GenoboardError": "errors",
     "UsageError": "errors",
     "UnknownName": "errors",
@@ -91,6 +93,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "hookimpl",
+    "leaderboard",
     "load",
     "per_class",
 ]

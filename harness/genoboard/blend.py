@@ -162,7 +162,7 @@ def blend(
     return Blend(
         entry,
         {m.label: tuple(w) for m, w in zip(members, weights.T.tolist(), strict=True)},
-        "log loss" if competition.task.classes else "mean squared error",
+        "mean squared error" if competition.task.target == "regression" else "log loss",
         {m.label: loss(m.oof) for m in members},
         loss(blended),
     )
@@ -234,12 +234,13 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _shares(competition: Competition, label: str, prediction: Predictions) -> Predictions:
-    """Return probabilities with rows that sum to 1, as the scorer takes them; values as they are."""
-    if not competition.task.classes:
+    """Return probabilities as the scorer takes them: rows of one class sum to 1; values as they are."""
+    if competition.task.target == "regression":
         return prediction
-    if prediction.min() < 0 or prediction.max() > 1 or (prediction.ndim == 2 and not (prediction.sum(axis=1) > 0).all()):
+    exclusive = prediction.ndim == 2 and competition.form.exclusive
+    if prediction.min() < 0 or prediction.max() > 1 or (exclusive and not (prediction.sum(axis=1) > 0).all()):
         raise UsageError(f"{label} gives scores that are no probabilities, and a blend is a mean of probabilities. Leave it out.")
-    return prediction / prediction.sum(axis=1, keepdims=True) if prediction.ndim == 2 else prediction
+    return prediction / prediction.sum(axis=1, keepdims=True) if exclusive else prediction
 
 
 def _mean(weights: NDArray[np.float64], predictions: Sequence[Predictions]) -> Predictions:
@@ -248,14 +249,16 @@ def _mean(weights: NDArray[np.float64], predictions: Sequence[Predictions]) -> P
     return mean.clip(np.minimum.reduce(predictions), np.maximum.reduce(predictions))
 
 
-def _truth(competition: Competition, rows: NDArray[np.intp]) -> NDArray[Any]:
-    return competition.codes(competition.data.rows["y"].iloc[rows], competition.task.classes)
+def _truth(competition: Competition, rows: NDArray[np.intp], predictions: Sequence[Predictions]) -> tuple[NDArray[Any], list[Predictions]]:
+    """Return the target of these rows beside the predictions; several columns as if each were rows of its own."""
+    truth = competition.codes(competition.data.rows["y"].iloc[rows], competition.task.classes)
+    return (truth.ravel(), [p.ravel() for p in predictions]) if truth.ndim == 2 else (truth, list(predictions))
 
 
 def _fit(competition: Competition, rows: NDArray[np.intp], predictions: Sequence[Predictions]) -> NDArray[np.float64]:
     """Return the weights (m,) that are best on these training rows."""
-    truth = _truth(competition, rows)
-    if not competition.task.classes:
+    truth, predictions = _truth(competition, rows, predictions)
+    if competition.task.target == "regression":
         return simplex.least_squares(np.column_stack(predictions) - truth[:, None])
     if predictions[0].ndim == 2:
         true = np.column_stack([p[np.arange(len(truth)), truth] for p in predictions])
@@ -265,7 +268,9 @@ def _fit(competition: Competition, rows: NDArray[np.intp], predictions: Sequence
 
 
 def _loss(competition: Competition, rows: NDArray[np.intp], prediction: Predictions) -> float:
-    truth, k = _truth(competition, rows), len(competition.task.classes)
-    if not k:
+    truth, (prediction,) = _truth(competition, rows, [prediction])
+    if competition.task.target == "regression":
         return formulas.mse.score(truth, prediction, 0)
-    return (formulas.multiclass_log_loss if prediction.ndim == 2 else formulas.log_loss).score(truth, prediction, k)
+    if prediction.ndim == 2:
+        return formulas.multiclass_log_loss.score(truth, prediction, prediction.shape[1])
+    return formulas.log_loss.score(truth.astype(np.int64), prediction, 2)

@@ -13,19 +13,27 @@ from . import catalog, hosting
 from .amendment import rebuilding, settle
 from .entering import clear, recorded
 from .errors import UnknownName, UsageError
+from .metrics import Metric
 from .plugins import FORMATS, Plugins
 from .task import Task
 from .workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from .competition import Competition
 
 
-def document(plugins: Plugins, workspace: str | None, task: str, split: str | None = None, data: str | None = None) -> dict[str, Any]:
-    """Return the board of a task's split on a dataset as JSON values; without entries its standings are empty."""
+def document(
+    plugins: Plugins, workspace: str | Path | None, task: str, split: str | None = None, data: str | None = None, metric: str | None = None
+) -> dict[str, Any]:
+    """Return the board of a task's split on a dataset as JSON values; without entries its standings are empty.
+
+    It is ordered by the task's primary metric, unless another `metric` of the task is named.
+    """
     place = Workspace.here(workspace)
     settle(place)
     clear(place)
@@ -34,7 +42,7 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     store = Store(place.database)
     held = [(b, n) for b, n in store.boards(card.name) if b.data == name and b.split == card.split(split).name]
     board = _current(card, card.split(split).name, name, [b for b, _ in held])
-    metrics = plugins.metrics_of(card)
+    metrics = _first(card, plugins.metrics_of(card), metric)
     primary = metrics[0]
     open_board, hosted = board, hosting.view(place, store, card, board, primary.name, primary.direction)
     board = hosted.board if hosted else board
@@ -44,6 +52,8 @@ def document(plugins: Plugins, workspace: str | None, task: str, split: str | No
     earlier = sum(n for b, n in held if b not in (board, open_board))
     notes = [f"Unranked: {card.split(split).unranked}"] if card.split(split).unranked else []
     notes += hosted.notes if hosted else []
+    if primary != (own := plugins.metrics_of(card)[0]):
+        notes.append(f"Ordered by {primary.name}; the task ranks by {own.name}.")
     if hosted and counts.get(open_board):
         notes.append(f"{counts[open_board]} entries of before it was hosted were scored in the open, and are not shown here.")
     if earlier:
@@ -91,28 +101,52 @@ def text(plugins: Plugins, told: dict[str, Any], form: str, width: int = 120, li
         from genoboard_leaderboard import boardpage  # here, like the next, because a table needs neither
 
         return boardpage.page(told, links or {})
-    shown = [m for m in told["directions"] if "[" not in m]
     if form == "latex":
         from genoboard_leaderboard import latex
 
-        return latex.latex(told, shown)
-    if form == "md":
-        return export.markdown(told, shown)
+        return latex.latex(told, shown(told))
+    return export.markdown(told, shown(told)) if form == "md" else table(told, width)
+
+
+def table(told: Mapping[str, Any], width: int = 120) -> str:
+    """Return a board as plain text, `width` columns wide, with how it is to be read."""
     if not told["standings"]:
-        end = f"No entries yet. Next: genoboard run {told['task']} MODEL --split {told['split']} --data {told['data']}"
-        return "\n".join([f"{told['task']}: data {told['data']}, split {told['split']}", told["asks"], "", end, *told["notes"], ""])
-    title, _, rest = export.table(told, shown, width).partition("\n")
+        return "\n".join(
+            [f"{told['task']}: data {told['data']}, split {told['split']}", told["asks"], "", next_run(told), *told["notes"], ""]
+        )
+    title, _, rest = export.table(told, shown(told), width).partition("\n")
     return "\n".join(
         [
             title,
             told["asks"],
             rest,
-            _how_to_read(told),
-            f"The null model here: {told['null']}.",
-            *told["notes"],
+            *reading(told),
             "",
         ]
     )
+
+
+def shown(told: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that a table shows: those of single classes are left to the CSV."""
+    return [m for m in told["directions"] if "[" not in m]
+
+
+def next_run(told: Mapping[str, Any]) -> str:
+    """Return what to do on a board without entries."""
+    return f"No entries yet. Next: genoboard run {told['task']} MODEL --split {told['split']} --data {told['data']}"
+
+
+def reading(told: Mapping[str, Any]) -> list[str]:
+    """Return the lines below a board: how to read it, what its null is, its notes."""
+    return [_how_to_read(told), f"The null model here: {told['null']}.", *told["notes"]]
+
+
+def _first(card: Task, metrics: tuple[Metric, ...], name: str | None) -> tuple[Metric, ...]:
+    """Return the task's metrics with the one called `name` first."""
+    wanted = next((m for m in metrics if name is None or m.name in (name, name.replace("_", "-"))), None)
+    if wanted is None:
+        raise UnknownName(f"metric of {card.name}", str(name), [m.name for m in metrics])
+    return (wanted, *(m for m in metrics if m is not wanted))
 
 
 def _how_to_read(told: Mapping[str, Any]) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .task import DataSource, Task
 from .workspace import cache, slug, write_text
+
+ABOUT = "about.json"
 
 
 def sources(task: Task) -> Mapping[str, DataSource]:
@@ -30,8 +34,20 @@ def state(task: Task, name: str) -> dict[str, Any] | None:
 
 def noted(folder: Path, name: str) -> dict[str, Any] | None:
     """Return what was noted of the dataset content in `folder`, which is called `name`; None where there is none."""
-    about = _noted(folder / "about.json")
-    return {**about, "name": name} if about else None
+    about = _noted(folder / ABOUT)
+    # an earlier version noted no digest
+    digest = about.pop("digest", None)
+    return {**about, "name": name} if about and digest in (None, _digest(about)) else None
+
+
+def note(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write what is to be noted of the dataset content in `folder`, with a digest: what was damaged is not believed."""
+    told = json.loads(json.dumps(about))
+    (folder / ABOUT).write_text(json.dumps({**told, "digest": _digest(told)}, indent=1), encoding="utf-8")
+
+
+def _digest(about: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def objects(task: Task) -> Path:
@@ -48,13 +64,19 @@ def place(task: Task, name: str) -> Path | None:
 def point(task: Task, name: str, folder: Path) -> None:
     """Let `name` stand for `folder` from now on."""
     pointer = _pointer(task, name)
+    if pointer.is_dir():
+        forget(task, name)
     pointer.parent.mkdir(parents=True, exist_ok=True)
     write_text(pointer, json.dumps({"name": name, "object": folder.name}))
 
 
 def forget(task: Task, name: str) -> None:
     """Let `name` stand for nothing."""
-    _pointer(task, name).unlink(missing_ok=True)
+    pointer = _pointer(task, name)
+    if pointer.is_dir():
+        shutil.rmtree(pointer)
+    else:
+        pointer.unlink(missing_ok=True)
 
 
 def _pointer(task: Task, name: str) -> Path:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import redirect_stdout
+from io import StringIO
 from itertools import pairwise
 from typing import NoReturn
 
 import click
 
-from .commands import compete, describe, enter, host, judge, keep, publish
+from .commands import compete, describe, enter, host, judge, keep, new, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
+from .lease import FULL
 from .terminal import Shown, installed, print_json, tell
 from .version import __version__
 
@@ -29,7 +31,7 @@ class Face(click.Group):
         """Name the nearest commands when there is none of that name."""
         from .errors import UnknownName
 
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        if args and not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise UnknownName("command", args[0], self.list_commands(ctx), "See genoboard --help.")
         return super().resolve_command(ctx, args)
 
@@ -69,17 +71,29 @@ def main() -> None:
         _fail(error, str(error), 2 if isinstance(error, UsageError) else 1)
     except click.ClickException as error:
         if not _wants_json():
-            error.show()
+            said = StringIO()
+            error.show(said)
+            for line in said.getvalue().splitlines():
+                tell(line)
             sys.exit(error.exit_code)
         _fail(error, error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         print("Stopped.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # whoever read our output has enough of it; Python would try once more to write it when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has enough of it
+        _write_no_more()
         sys.exit(1)
     except OSError as error:
+        if error.errno in FULL:
+            if error.filename is None:
+                _write_no_more()
+            _fail(
+                error,
+                f"{error.filename or 'The output'}: {error.strerror}. Free some space there and do it again, or choose another place:"
+                " --workspace, GENOBOARD_CACHE or TMPDIR.",
+                1,
+            )
         if error.filename is None:
             raise
         _fail(
@@ -87,6 +101,11 @@ def main() -> None:
             f"{error.filename}: {error.strerror}. Check that the path is right, that you may write there, and that the disk has room.",
             1,
         )
+
+
+def _write_no_more() -> None:
+    """Let go of what is still to be printed; Python would try once more to write it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: Exception, message: str, status: int) -> NoReturn:
@@ -112,6 +131,7 @@ def _wants_json() -> bool:
 for command in (
     describe.list_,
     describe.data,
+    new.new,
     compete.run,
     enter.submit,
     enter.blend,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Board, Entry
 from genoboard_leaderboard.store import Store
 
-from . import data, hosting, scoring, splits
+from . import data, hosting, outputs, scoring, splits
 from .data import Prepared
 from .entering import clear
 from .errors import DataError, UndefinedScore, UsageError
@@ -60,8 +60,8 @@ class Competition:
 
         The dataset is `data_name`, else what this workspace chose, else the task's `default_data`.
         """
-        plugins = plugins or load_plugins()
         workspace = workspace if isinstance(workspace, Workspace) else Workspace.here(workspace)
+        plugins = plugins or load_plugins(workspace=workspace)
         clear(workspace)
         card = plugins.task(task)
         chosen = card.split(split)
@@ -102,8 +102,9 @@ class Competition:
             ids=list(self.data.rows.index[self.test]),
             id_column=self.task.id_column,
             target_column=self.task.target_column,
-            classes=() if one_column else self.task.classes,
+            classes=self.task.outputs or (() if one_column else self.task.classes),
             reads=self.metrics[0].reads,
+            exclusive=not self.task.outputs,
         )
 
     @property
@@ -148,9 +149,8 @@ class Competition:
             raise UsageError(f"{self.hosting.title} is hosted already, since {self.hosting.created[:16]} UTC, and its parts do not change.")
         found = hosting.dealt(self._open, self.split, self._units, share)
         for name, part in zip(("public", "private"), found.parts(self._whole, self._units), strict=True):
-            perfect = np.eye(len(part.classes))[part.truth] if self.form.classes else part.truth.astype(np.float64)
             try:
-                scoring.value_of(self.metrics[0], part.truth, perfect, part.classes, part.beside)
+                scoring.value_of(self.metrics[0], part.truth, part.perfect(bool(self.form.classes)), part.classes, part.beside)
             except UndefinedScore as error:
                 raise UsageError(
                     f"On the {name} part {self.metrics[0].name} would have no value: {error}. Choose another --public, or more data."
@@ -175,7 +175,7 @@ class Competition:
         key = self._open.split_fingerprint
         # the columns of the rows' groups, and no others, stand beside the truth where a metric asks
         asked, beside = {m.beside for m in self.metrics}, {}
-        y = table["y"].to_numpy(dtype=np.float64) if asked > {""} and not self.task.classes else None
+        y = table["y"].to_numpy(dtype=np.float64) if asked > {""} and not (self.task.classes or self.task.outputs) else None
         for name in asked & set(splits.groups_of(table)):
             beside[name] = np.column_stack([pd.factorize(table[name].iloc[test], sort=True)[0], fold[test]])
         if "null" in asked and y is not None:
@@ -187,10 +187,14 @@ class Competition:
             code = None if of is None else pd.factorize(table[of])[0]
             beside["null"] = null(y, code, self.folds)[test]
         truth = self.codes(table["y"].iloc[test], self.task.classes)
-        return Solution(truth, self.task.classes, fold[test], blocks(cluster.astype(np.int64), key), key, scored, beside)
+        return Solution(
+            truth, self.task.outputs or self.task.classes, fold[test], blocks(cluster.astype(np.int64), key), key, scored, beside
+        )
 
     def codes(self, y: pd.Series, classes: tuple[str, ...]) -> NDArray[Any]:
-        """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64."""
+        """Return the target as a model or a metric takes it: int64 codes into `classes`, or float64, (n, K) where it has several columns."""
+        if self.task.outputs:
+            return outputs.unpack(y, self.task.outputs)
         return pd.Index(classes).get_indexer(pd.Index(y)).astype(np.int64) if classes else y.to_numpy(dtype=np.float64)
 
     def groups(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -204,9 +208,7 @@ class Competition:
     def takes(self, model: ModelSpec) -> None:
         """Raise `UsageError` unless the model is made for this kind of task and has the columns that it needs."""
         task = self.task
-        # a design's rows also come as a table, so what is made for tables may enter
-        kinds = (task.kind, "tabular") if task.kind == "bins" else (task.kind,)
-        if not set(kinds) & set(model.kinds) or task.target not in model.targets or (model.tasks and task.name not in model.tasks):
+        if not task.admits(model):
             meant = ", ".join(model.tasks) or f"{' / '.join(model.kinds)} tasks with a {' or '.join(model.targets)} target"
             raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.")
         missing = self._missing(model)

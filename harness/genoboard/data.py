@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import catalog, lease, splits, table
+from . import catalog, lease, outputs, sparse, splits, table
 from .design import Design
 from .errors import DataError, GenoboardError, UnknownName, UsageError
 from .splits import Fold, Split
@@ -27,7 +29,9 @@ from .table import Features
 from .task import Dataset, DataSource, Task, Tell
 from .workspace import slug, umask
 
-TARGETS = "rows.parquet"
+TARGETS, IDS = "rows.parquet", "ids.parquet"
+# of a disk or a process in trouble, which says nothing of what a file holds
+PASSING = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Prepared:
     @cached_property
     def original_ids(self) -> pd.Series:
         """Opaque id -> the id that the sample has in its source; for people, never for models."""
-        return pd.read_parquet(self.folder / "ids.parquet")["original"]
+        return pd.read_parquet(self.folder / IDS)["original"]
 
     def through(self, split: Split) -> Prepared:
         """Return the dataset as the split's published protocol has it: features and target transformed over all rows."""
@@ -114,7 +118,7 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
     try:
         found = _open(task, name)
     except DataError as error:
-        if source is None or not source.generate:
+        if source is None or not (source.generate or source.place):
             raise DataError(f"{error} Bring it again: {_how(task, source, name)}.") from error
         tell(str(error))
         found = None
@@ -122,6 +126,9 @@ def prepare(task: Task, name: str, tell: Tell = lambda _: None) -> Prepared:
         # made by an earlier version of its generator
         found = None
     if found is None:
+        if source is not None and source.place:
+            tell(f"Reading the {name} dataset of {task.name} from {source.place} (once).")
+            return ingest(task, _recorded(task, source), name, tell)
         if source is None or not source.generate:
             raise DataError(f"The dataset {name!r} of {task.name} is not here. Bring it: {_how(task, source, name)}.")
         tell(f"Generating the {name} dataset of {task.name} (once).")
@@ -140,6 +147,23 @@ def _how(task: Task, source: DataSource | None, name: str) -> str:
     return f"genoboard data {task.name} --from DIR{mine}{published}"
 
 
+def _recorded(task: Task, source: DataSource) -> Path:
+    """Return where a dataset's files lie; raise `DataError` unless they are there, and as they were when the task was made."""
+    place = Path(source.place)
+    for name, sha256 in source.recorded.items():
+        file = place / name if place.is_dir() else place
+        if not file.is_file():
+            raise DataError(f"{file}, which {task.name} is made of, is not there. Put it back, or bring another: {_how(task, source, source.name)}.")
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != sha256:
+            raise DataError(
+                f"{file} has changed since {task.name} was made of it: its SHA-256 is {found}, and {sha256} was recorded. Put the old file back; or, "
+                f"if the change is meant, bring it under a name and to boards of its own: genoboard data {task.name} --from {shlex.quote(str(place))} --as NAME."
+            )
+    return place
+
+
 def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda _: None) -> Prepared:
     """Read a user's files and keep them as a dataset called `name` (by default, the task's real one)."""
     readers = [s for s in task.sources if s.read]
@@ -152,7 +176,8 @@ def ingest(task: Task, path: Path, name: str | None = None, tell: Tell = lambda 
     source = catalog.sources(task).get(name or readers[0].name, readers[0])
     if source.generate:
         raise DataError(f"{name!r} is the generated dataset's name. Choose another one with --as.")
-    return store(task, name or source.name, resolve_name(source.read)(path, tell))
+    told = () if source.recipe is None else (source.recipe,)
+    return store(task, name or source.name, resolve_name(source.read)(path, tell, *told), source.fingerprint if told else "")
 
 
 def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepared:
@@ -184,10 +209,12 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         for stem, X in parts.items():
             table.write(X, new / stem)
         rows.to_parquet(new / TARGETS)
-        pd.DataFrame({"original": dataset.X.index[order].astype(str)}, index=rows.index).to_parquet(new / "ids.parquet")
+        pd.DataFrame({"original": dataset.X.index[order].astype(str)}, index=rows.index).to_parquet(new / IDS)
         if dataset.columns is not None:
             table.write(dataset.columns, new / "columns")
-        (new / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        # what the fingerprint does not cover
+        about["files"] = {part.name: _sha256(part) for part in (new / IDS, *sorted(new.glob("columns.*"))) if part.is_file()}
+        catalog.note(new, about)
     catalog.point(task, name, folder)
     return Prepared(task, name, folder, about, rows)
 
@@ -208,15 +235,20 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
             raise GenoboardError(
                 f"The loader of {task.name} returned X and {getattr(part, 'name', None) or 'groups'} with different row ids."
             )
-    unknown = dataset.y[dataset.y.isna() & (True if dataset.part is None else dataset.part == splits.TRAIN)]
+    y = dataset.y
+    if isinstance(y, pd.DataFrame):
+        if tuple(y.columns) != task.outputs:
+            raise GenoboardError(f"The loader of {task.name} returned the targets {list(y.columns)}, and its card names {list(task.outputs)}.")
+        y = outputs.pack(y, task.target == "multilabel")
+    unknown = y[y.isna() & (True if dataset.part is None else dataset.part == splits.TRAIN)]
     if len(unknown):
         raise DataError(f"Sample {unknown.index[0]!r} has no {task.target_column}, and a training row needs one.")
-    strange = dataset.y[dataset.y.notna() & ~dataset.y.isin(list(task.classes))] if task.classes else dataset.y.iloc[:0]
+    strange = y[y.notna() & ~y.isin(list(task.classes))] if task.classes else y.iloc[:0]
     if len(strange):
         raise DataError(
             f"Sample {strange.index[0]!r} is of the class {str(strange.iloc[0])!r}, which {task.name} does not know. Its classes are {', '.join(task.classes)}."
         )
-    rows = dataset.y.rename(splits.TARGET).to_frame()
+    rows = y.rename(splits.TARGET).to_frame()
     if dataset.part is not None:
         rows[splits.PART] = dataset.part.astype("str")
     rows = rows.join(dataset.groups.astype("str")).set_axis(opaque(task, original))
@@ -235,6 +267,9 @@ def _fingerprint(rows: pd.DataFrame, parts: Mapping[str, Features]) -> str:
         # text is text, whether pandas calls it object (2) or str (3)
         kinds = [str(d) if pd.api.types.is_numeric_dtype(d) else "str" for d in frame.dtypes]
         digest.update(json.dumps([name, [str(c) for c in frame.columns], kinds]).encode())
+        if sparse.is_sparse(frame):
+            digest.update(sparse.digest(frame))
+            continue
         if len(frame.columns) and all(d == np.float32 for d in frame.dtypes):
             digest.update(np.ascontiguousarray(frame.to_numpy()).data)
             continue
@@ -275,8 +310,8 @@ def _open(task: Task, name: str) -> Prepared | None:
         return None
     try:
         return opened(task, name, folder)
-    except DataError as error:
-        if not isinstance(error.__cause__, PermissionError):
+    except DataError:
+        if not folder.exists():
             catalog.forget(task, name)
         raise
 
@@ -292,15 +327,24 @@ def opened(task: Task, name: str, folder: Path) -> Prepared:
             parts: dict[str, Features] = {"features": found.X()}
             if found.has_control:
                 parts["control"] = found.X(inputs="control")
-            if _fingerprint(rows, parts) == about["fingerprint"]:
-                return found
             damage = "its content does not have the fingerprint that was recorded"
-        except PermissionError as error:
-            raise DataError(f"The cached dataset {name!r} of {task.name} may not be read: {error}.") from error
-        except (OSError, ValueError, KeyError) as error:
-            damage = str(error).rstrip(".")
+            same_rows = all(X.index.equals(rows.index) for X in parts.values())
+            same_files = all(_sha256(folder / part) == digest for part, digest in about.get("files", {}).items())
+            if same_rows and same_files and _fingerprint(rows, parts) == about["fingerprint"]:
+                return found
+        except Exception as error:  # a damaged file fails in as many ways as it has parts
+            if isinstance(error, (PermissionError, MemoryError)) or (isinstance(error, OSError) and error.errno in PASSING):
+                raise DataError(f"The cached dataset {name!r} of {task.name} may not be read: {error or type(error).__name__}.") from error
+            damage = (str(error) or type(error).__name__).partition("\n")[0].rstrip(".")
     shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_file():
+        folder.unlink()
     raise DataError(f"The cached dataset {name!r} of {task.name} was damaged ({damage}) and has been removed.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -318,7 +362,8 @@ def _new_folder(final: Path) -> Iterator[Path]:
             os.replace(new, final)
         except OSError:
             # it is there already, perhaps since a moment ago, by another process
-            for part in sorted(new.iterdir()):
+            # what is noted of them comes last: it speaks of files that are there by then
+            for part in sorted(new.iterdir(), key=lambda p: (p.name == catalog.ABOUT, p.name)):
                 # a folder cannot take another's place in one step, and what is in it is features, the same by content
                 if not (part.is_dir() and (final / part.name).exists()):
                     os.replace(part, final / part.name)

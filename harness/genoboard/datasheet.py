@@ -182,9 +182,9 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
     test = test.rename_axis(card.id_column)
     if many:
         y = pd.concat([f.train.y for f in held.folds])
-        train = test.assign(**{card.target_column: y[~y.index.duplicated()]})
+        train = test.join(_target(y[~y.index.duplicated()], card))
     else:
-        train = _frame(held.train).assign(**{card.target_column: held.train.y}).rename_axis(card.id_column)
+        train = _frame(held.train).join(_target(held.train.y, card)).rename_axis(card.id_column)
         if held.train.groups is not None:
             yield _csv(held.train.groups.rename_axis(card.id_column).to_frame(), folder / "train_groups.csv")
     yield _csv(train, folder / "train.csv")
@@ -194,11 +194,20 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
         whole.save(folder / "windows")
         yield folder / "windows"
     columns = list(competition.form.classes) or [card.target_column]
-    floor = 1.0 / len(columns) if competition.form.classes else float(np.mean(competition.codes(train[card.target_column], card.classes)))
+    if card.outputs:
+        floor: Any = train[columns].mean().to_dict()
+    elif competition.form.classes:
+        floor = dict.fromkeys(columns, 1.0 / len(columns))
+    else:
+        floor = {card.target_column: float(np.mean(competition.codes(train[card.target_column], card.classes)))}
     sample = folder / "sample_submission.csv"
     # its columns are called as those of a submission, to the letter
     pd.DataFrame(floor, index=test.index, columns=columns).to_csv(sample)
     yield sample
+
+
+def _target(y: pd.Series | pd.DataFrame, card: Task) -> pd.DataFrame:
+    return y if isinstance(y, pd.DataFrame) else y.to_frame(card.target_column)
 
 
 def _frame(rows: TestRows) -> pd.DataFrame:

@@ -27,15 +27,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def entering(place: Workspace, entry_id: str, task: str) -> Iterator[Path]:
-    """Give the hidden folder in which an entry is made; it is gone afterwards, unless it was given its own name."""
+    """Give the hidden folder in which an entry is made; it is gone afterwards, unless it was given its own name.
+
+    Where it was, and the index could not be told (its disk is full, say), the next one tells it.
+    """
     clear(place)
     place.require_writable(task)
     hidden = _hidden(place, entry_id, task)
     place.entering.mkdir(parents=True, exist_ok=True)
-    with lease.held(place.entering / f"{task}~{entry_id}"):
+    told = False
+    with lease.held(place.entering / f"{task}~{entry_id}", lambda: not told and place.folder(entry_id, task).is_dir()):
         hidden.mkdir(parents=True)
         try:
-            yield hidden
+            with lease.naming(hidden.parent):
+                yield hidden
+            told = True
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from genoboard_leaderboard.entry import Code, Entry, Score
+from genoboard_leaderboard.entry import Code, Entry, Score, shown
 from genoboard_leaderboard.store import Store
 
 from . import look, rows, scoring, submission
@@ -143,6 +143,13 @@ class CrossValidation:
     scores: tuple[Score, ...]
     oof: pd.DataFrame
     path: Path
+
+    def score(self, metric: str) -> Score | None:
+        """Return the score of `metric`, or None where there is none of that name."""
+        return next((s for s in self.scores if s.metric == metric), None)
+
+    def _repr_html_(self) -> str:
+        return shown("Inside the training rows", self.scores, [f"out-of-fold predictions of {len(self.oof):,} rows: {self.path}"])
 
 
 def load(task: str, *, split: str | None = None, data: str | None = None, workspace: str | Path | None = None) -> rows.Loaded:

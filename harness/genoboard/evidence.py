@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import splits
+from . import outputs, splits
 from .data import Prepared
 from .splits import Fold, Split
 from .texts import Texts
@@ -93,10 +93,16 @@ class Evidence:
 
     @cached_property
     def y(self) -> NDArray[np.float64]:
-        """The target: codes into the classes, or for a regression its rank from 0 to 1, in which every monotone copy is the same; 0 where there is none."""
+        """The target: codes into the classes, or for a regression its rank from 0 to 1, in which every monotone copy is the same; 0 where there is none.
+
+        Of several columns it is the mean of their ranks.
+        """
         y = self.prepared.rows[splits.TARGET]
         if self.classes:
             return np.maximum(pd.Index(self.classes).get_indexer(pd.Index(y)), 0).astype(np.float64)
+        if self.prepared.task.outputs:
+            columns = pd.DataFrame(outputs.unpack(y, self.prepared.task.outputs))
+            return np.asarray(columns.rank(pct=True).mean(axis=1).fillna(0.0), dtype=np.float64)
         return np.asarray(y.rank(pct=True).fillna(0.0), dtype=np.float64)
 
     @cached_property

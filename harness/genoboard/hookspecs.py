@@ -45,4 +45,4 @@ def register_commands(cli: click.Group) -> None:
 
 @hookspec
 def entry_recorded(entry: dict[str, Any]) -> None:
-    """Be told of an entry after its commit; a failure here is logged and undoes nothing."""
+    """Be told of an entry after its commit, and in which ``folder`` it lies; a failure here is logged and undoes nothing."""

@@ -79,8 +79,14 @@ def _strongest(results: Results, most: int) -> list[str]:
     most = max(1, min(most, wide, MOST_CELLS // max(1, test * wide)))
     if wide <= most:
         return [str(c) for c in X.columns]
-    y = results.rows["y"].iloc[results.train]
-    strength = _association(X.to_numpy(dtype=np.float64), y, bool(results.classes))
+    y, values = results.rows["y"].iloc[results.train], X.to_numpy(dtype=np.float64)
+    # a value that is missing tells nothing: it lies at its column's mean
+    values = np.where(np.isnan(values), np.nanmean(values, axis=0, keepdims=True), values)
+    if results.outputs:
+        targets = pd.DataFrame(results.competition.codes(y, ()))
+        strength = np.mean([_association(values, targets[c], False) for c in targets], axis=0)
+    else:
+        strength = _association(values, y, bool(results.classes))
     return [str(X.columns[i]) for i in np.argsort(-strength, kind="stable")[:most]]
 
 

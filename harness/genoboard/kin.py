@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import splits
+from . import sparse, splits
 from .evidence import Dealt, Evidence, Finding
 from .splits import Fold
 from .texts import RUN, SAME_WORDS
@@ -74,6 +74,8 @@ class Kinship:
         if kind == "bins":
             windows = self.evidence.windows
             return Kin(pd.factorize(windows.digest)[0], windows.filled >= FEW_BINS, NO_PAIRS)
+        if sparse.is_sparse(X):
+            return Kin.of(pd.Series(sparse.row_hashes(X)))
         return Kin.of(pd.util.hash_pandas_object(X + 0.0 if kind == "tabular" else X, index=False))
 
     @cached_property
@@ -94,7 +96,13 @@ class Kinship:
     @cached_property
     def sketch(self) -> NDArray[np.float64]:
         """Rows (n, q) between which distances are those of the standardised features."""
+        if sparse.is_sparse(self.evidence.X):
+            return sparse.sketch(self.evidence.X, SKETCH)
         values = self.evidence.X.to_numpy(dtype=np.float32)
+        if np.isnan(values).any():
+            # what is missing lies at its column's mean, where it brings no two rows nearer or farther
+            known = np.where(np.isnan(values), 0, values).sum(axis=0) / np.maximum((~np.isnan(values)).sum(axis=0), 1)
+            values = np.where(np.isnan(values), known, values).astype(np.float32)
         spread = values.std(axis=0)
         values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
         if values.shape[1] > SKETCH:
@@ -115,7 +123,7 @@ class Kinship:
             return
         agree = int((e.y[met[:, 0]] == e.y[met[:, 1]]).sum())
         sentence = f"{len(met):,} of {one.tested:,} test rows are the same as a training row {what}, {agree:,} with its target ({e.some(met)}).{skipped}"
-        if e.kind == "tabular" and (chance := _by_chance(e.X.to_numpy(), one.folds)) > len(met) / 2:
+        if e.kind == "tabular" and (chance := _by_chance(e.X, one.folds)) > len(met) / 2:
             # a few coarse columns come out the same for samples that have nothing to do with each other
             yield one.tells("same rows", True, f"{sentence} Columns of so few values make about {chance:,.0f} such rows by chance.")
         else:
@@ -219,9 +227,10 @@ class Kinship:
             yield one.finds("shared regions", shared > 0, sentence, "Windows of neighbours overlap: hold out whole chromosomes.")
 
 
-def _by_chance(values: NDArray[Any], folds: Iterable[Fold]) -> float:
+def _by_chance(X: pd.DataFrame, folds: Iterable[Fold]) -> float:
     """Return how many test rows would have their like in train if columns were independent."""
-    same = np.array([np.square(np.unique(c, return_counts=True)[1] / len(c)).sum() for c in values.T])
+    columns = (X.iloc[:, i].to_numpy() for i in range(X.shape[1]))
+    same = np.array([np.square(np.unique(c, return_counts=True)[1] / len(c)).sum() for c in columns])
     alike = float(np.exp(np.log(same).sum()))
     return sum(len(f.test) * -float(np.expm1(-len(f.train) * alike)) for f in folds)
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SUFFIX, PART = ".lease", ".part"
 OURS = re.compile(r"\..+-[0-9a-f]{12}\.part")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold the lease at `path`, a file that is made for it and gone afterwards; the system lets go of it with this process."""
+def held(path: Path, stays: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Hold the lease at `path`, a file that is made for it and gone afterwards; the system lets go of it with this process.
+
+    One that `stays` tells whoever comes next that something is left to be ended.
+    """
     while True:
         file = path.open("a")
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -28,7 +33,8 @@ def held(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if not stays():
+            path.unlink(missing_ok=True)
         file.close()
 
 
@@ -60,7 +66,8 @@ def temporary(parent: Path, prefix: str) -> Iterator[Path]:
     with held(lease_of(folder)):
         folder.mkdir(mode=0o700)
         try:
-            yield folder
+            with naming(parent):
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -71,8 +78,22 @@ def part(path: Path) -> Iterator[Path]:
     clear_parts(path.parent)
     new = path.with_name(f".{path.name}-{secrets.token_hex(6)}{PART}")
     with held(new):
-        yield new
+        with naming(path):
+            yield new
         os.replace(new, path)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an error that says of no file that its disk is full, as those of writing do, say so of `path`."""
+    try:
+        yield
+    except OSError as error:
+        # NumPy tells of it in words alone
+        if error.filename is None and (error.errno in FULL or "requested and" in str(error)):
+            number = error.errno or errno.ENOSPC
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 def clear_parts(folder: Path) -> None:

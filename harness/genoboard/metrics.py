@@ -99,6 +99,7 @@ BUILTIN: tuple[Metric, ...] = (
         "labels",
         "unweighted mean of the per-class F1 over the fixed label set; a class without truth and predictions counts 0",
     ),
+    Metric("f1", HERE + "f1_binary", "max", 0.0, 1.0, "labels", "binary: F1 of the second class; multilabel: the mean over the labels"),
     Metric("f1-micro", HERE + "f1_micro", "max", 0.0, 1.0, "labels", "F1 of pooled counts; for one label a row it is accuracy"),
     Metric("f1-weighted", HERE + "f1_weighted", "max", 0.0, 1.0, "labels", "mean of the per-class F1, weighted by support"),
     Metric("accuracy", HERE + "accuracy", "max", 0.0, 1.0, "labels", "share of rows whose most probable class is the true one"),

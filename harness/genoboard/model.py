@@ -22,7 +22,10 @@ class ModelSpec:
     summary : one sentence.
     parameters : the parameters that ``--set`` may change, with their defaults (JSON values).
     kinds : the kinds of X it takes.
-    targets : the kinds of y it takes.
+    targets : the kinds of y it takes. What takes a binary one takes labels of several, too: it is fitted to one after the other.
+    outputs : it takes a target of several columns at once, y (n, K); any other model is fitted to one column after the other.
+    missing : it takes missing values (NaN) as they are; to others the medians of the training rows are given in their place. An estimator
+        may say so by scikit-learn's tag ``allow_nan`` instead.
     tasks : where given, the only tasks it is meant for.
     any_parameters : the estimator itself knows what it takes; nothing is checked here.
     columns : kind ``text``: the columns that it cannot do without; refused where a dataset has them not.
@@ -43,6 +46,8 @@ class ModelSpec:
     inputs: Literal["features", "control"] = "features"
     prepares: bool = False
     gpu: bool = False
+    outputs: bool = False
+    missing: bool = False
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with `given` laid over the defaults.

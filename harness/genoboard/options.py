@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from . import completion
+
 
 class Quantity(click.ParamType[float]):
     """A number with a unit: ``8G`` or ``8192`` (MB), ``2h`` or ``7200`` (s); `examples` are shown to whoever writes another thing."""
@@ -29,8 +31,15 @@ MEMORY = Quantity("memory size", {u + b: 2.0**p for u, p in (("k", 10), ("m", 20
                   "8G, 512M or 8192 (MB)")  # fmt: skip
 DURATION = Quantity("duration", {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}, "s", "2h, 90m or 7200 (seconds)")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-split_option = click.option("--split", metavar="S", help="The split; the task's first one by default.")
-data_option = click.option("--data", "data_name", metavar="NAME", help="The dataset; what `data TASK --use` chose here, else demo.")
+task_argument = click.argument("task", shell_complete=completion.tasks)
+split_option = click.option("--split", metavar="S", shell_complete=completion.splits, help="The split; the task's first one by default.")
+data_option = click.option(
+    "--data",
+    "data_name",
+    metavar="NAME",
+    shell_complete=completion.datasets,
+    help="The dataset; what `data TASK --use` chose here, else demo.",
+)
 team_option = click.option(
     "--team", default="", envvar="GENOBOARD_TEAM", metavar="NAME", help="In a hosted competition, whose entry it is; your user by default."
 )

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
 
-from . import builtin, hookspecs
-from .errors import PluginError, UnknownName, UsageError, nearest
+from . import builtin, hookspecs, taskfile
+from .errors import GenoboardError, PluginError, UnknownName, UsageError, nearest
 from .metrics import Metric
 from .model import ModelSpec
 from .task import Target, Task
+from .workspace import Workspace
 
 if TYPE_CHECKING:
     import click
@@ -133,11 +134,11 @@ class Plugins:
         return ""
 
 
-def load_plugins(extra: Iterable[object] = ()) -> Plugins:
-    """Load every installed plugin, and `extra` plugin objects; return a fresh `Plugins`.
+def load_plugins(extra: Iterable[object] = (), workspace: Workspace | None = None) -> Plugins:
+    """Load every installed plugin, `extra` plugin objects, and the task files of the workspace (by default the one that is here); return a fresh `Plugins`.
 
-    A plugin that cannot be imported or breaks the contract is listed in `broken` with its reason. Two plugins that
-    register one name raise `PluginError`, naming both.
+    A plugin that cannot be imported or breaks the contract is listed in `broken` with its reason, and so is a task file that says no task.
+    Two that register one name raise `PluginError`, naming both.
     """
     manager = pluggy.PluginManager("genoboard")
     manager.add_hookspecs(hookspecs)
@@ -163,6 +164,7 @@ def load_plugins(extra: Iterable[object] = ()) -> Plugins:
     models = _gather(manager, "register_models", "model", partial(_card, ModelSpec), owners, broken)
     metrics = _gather(manager, "register_metrics", "metric", partial(_card, Metric), owners, broken)
     exporters = _gather(manager, "register_exporters", "format", _exporter, owners, broken)
+    tasks = _with_files(tasks, workspace or Workspace.here(), metrics, owners, broken)
     return Plugins(tasks, models, metrics, exporters, owners, Distributions(distributions), dict(sorted(broken.items())), manager)
 
 
@@ -210,6 +212,29 @@ def _gather(
                 )
             found[name] = card
             owners[f"{kind} {name}"] = owner
+    return dict(sorted(found.items()))
+
+
+def _with_files(
+    tasks: dict[str, Task], workspace: Workspace, metrics: Mapping[str, Metric], owners: dict[str, str], broken: dict[str, str]
+) -> dict[str, Task]:
+    """Return the tasks and those that the workspace's files stand for."""
+    found = dict(tasks)
+    for owner, path in taskfile.found(workspace):
+        try:
+            card = taskfile.load(path)
+            unknown = next((m for m in card.metrics if isinstance(m, str) and m not in metrics), None)
+            if unknown is not None:
+                raise UnknownName("metric", unknown, metrics, f"{path} names it.")
+        except GenoboardError as error:
+            broken[owner] = str(error)
+            continue
+        if card.name in found:
+            raise PluginError(
+                f"The task {card.name!r} is registered twice, by {owners[f'task {card.name}']} and {owner}. Give one another name, or remove it."
+            )
+        found[card.name] = card
+        owners[f"task {card.name}"] = owner
     return dict(sorted(found.items()))
 
 

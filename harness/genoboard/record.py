@@ -98,5 +98,5 @@ class SubmissionFolder:
         self.stay()
         if self.indexed:
             Store(self.competition.workspace.database).record(entry, replicates)
-            self.competition.plugins.announce(entry.to_dict())
+            self.competition.plugins.announce({**entry.to_dict(), "folder": str(self.final)})
         return entry

@@ -113,7 +113,7 @@ def verify(
 ) -> Iterator[Finding]:
     """Recompute every entry from its stored submission, and say of each whether it is as recorded, bit for bit."""
     place = Workspace.here(workspace)
-    store, boards = Store(place.database), _Boards(place, plugins or load_plugins(), tell)
+    store, boards = Store(place.database), _Boards(place, plugins or load_plugins(workspace=place), tell)
     settle(place)
     entries = _entries(store, boards, task)
     for entry in entries:
@@ -135,7 +135,7 @@ def renew(
     The earlier scores stay in the entry's ``run.json``. Entries of hosted competitions keep the scores that they were judged by.
     """
     place = Workspace.here(workspace)
-    store, boards = Store(place.database), _Boards(place, plugins or load_plugins(), tell)
+    store, boards = Store(place.database), _Boards(place, plugins or load_plugins(workspace=place), tell)
     judged = 0
     for listed in _entries(store, boards, task):
         try:

@@ -55,6 +55,11 @@ class Results:
         return self.competition.task.classes
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the target's columns where it has several; then `truth` and `prediction` are (n, K)."""
+        return self.competition.task.outputs
+
+    @property
     def metrics(self) -> tuple[Metric, ...]:
         """The task's metrics, the primary one first."""
         return self.competition.metrics
@@ -109,7 +114,7 @@ class Results:
 
     @property
     def truth(self) -> NDArray[Any]:
-        """The test target (n,): int64 codes into `classes`, or float64."""
+        """The test target (n,): int64 codes into `classes`, or float64; (n, K) where it has several columns."""
         return self.solution.truth
 
     @cached_property

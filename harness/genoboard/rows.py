@@ -13,7 +13,7 @@ from .errors import UsageError
 from .table import Features
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TestRows:
     """`X` (n, p), a DataFrame or for kind ``bins`` a `Design`, and `groups` (n,) as opaque codes; None under a split by single rows."""
 
@@ -21,12 +21,16 @@ class TestRows:
     X: Features
     groups: pd.Series | None
 
+    def __repr__(self) -> str:
+        told = "" if self.groups is None else f", {self.groups.nunique():,} groups"
+        return f"{len(self.X):,} rows x {self.X.shape[1]:,} features{told}"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class TrainRows(TestRows):
-    """Rows with their target `y` (n,): class names, or float64."""
+    """Rows with their target `y` (n,): class names, or float64; a DataFrame (n, K) of float64 where it has several columns."""
 
-    y: pd.Series
+    y: pd.Series | pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class LoadedFold:
     test: TestRows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Loaded:
     """A task's rows under a split; `train` and `test` are those of its only fold."""
 
@@ -46,6 +50,12 @@ class Loaded:
     split: str
     classes: tuple[str, ...]
     folds: tuple[LoadedFold, ...]
+
+    def __repr__(self) -> str:
+        told = [f"{self.task}: data {self.data}, split {self.split}", *([f"{len(self.classes)} classes"] if self.classes else [])]
+        parts = [f"  train {fold.train}\n  test  {fold.test}" for fold in self.folds]
+        numbered = [f"fold {i}\n{part}" for i, part in enumerate(parts)] if len(parts) > 1 else parts
+        return "\n".join([", ".join(told), *numbered])
 
     @property
     def train(self) -> TrainRows:
@@ -72,5 +82,10 @@ def view(competition: Competition) -> Loaded:
         groups = None if by is None else pd.Series(competition.groups(at), index=table.index[at], name="group")
         return competition.data.X(at), groups
 
-    folds = tuple(LoadedFold(TrainRows(*part(f.train), table["y"].iloc[f.train]), TestRows(*part(f.test))) for f in competition.folds)
+    def target(at: NDArray[np.intp]) -> pd.Series | pd.DataFrame:
+        y = table["y"].iloc[at]
+        names = competition.task.outputs
+        return pd.DataFrame(competition.codes(y, ()), index=y.index, columns=list(names)) if names else y
+
+    folds = tuple(LoadedFold(TrainRows(*part(f.train), target(f.train)), TestRows(*part(f.test))) for f in competition.folds)
     return Loaded(competition.task.name, competition.data.name, competition.split.name, competition.task.classes, folds)

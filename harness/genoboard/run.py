@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Code
 from genoboard_leaderboard.ranking import FULL
 
-from . import sandbox, scoring, surroundings, workspace
+from . import sandbox, scoring, session, surroundings, workspace
 from .competition import Competition
 from .errors import ModelFailed, UnknownName, UsageError
 from .isolation import Limits
@@ -73,12 +74,18 @@ def prepare(
     competition: Competition, model: object, parameters: Mapping[str, Any] | None, seed: int, limits: Limits | None, **talk: Any
 ) -> Run:
     """Return the `Run` of a model given by name, path or as an object; raise before anything is computed if it does not fit the task."""
+    if isinstance(model, str) and model.startswith(f"{session.HOME}:"):
+        raise UsageError(
+            f"{model!r} is defined in this session, which the worker does not see. Give the class itself, or an estimator made of it."
+        )
     if isinstance(model, str):
         spec, estimator = competition.plugins.model(model, competition.workspace.plugins), None
     elif isinstance(model, ModelSpec):
         spec, estimator = model, None
     else:
-        kind = model if isinstance(model, type) else type(model)
+        # a function that makes estimators has a name of its own, unless it is a lambda
+        named = isinstance(model, type) or (isinstance(model, FunctionType) and model.__name__.isidentifier())
+        kind: Any = model if named else type(model)
         card = competition.plugins.model(f"{kind.__module__}:{kind.__qualname__.rpartition('.')[2]}")
         spec, estimator = replace(card, summary=repr(model)), model
     competition.takes(spec)
@@ -156,6 +163,7 @@ def job_of(competition: Competition, run: Run, fold: Fold, number: int) -> Job:
         number,
         run.estimator,
         withheld(competition),
+        competition.task.outputs,
     )
 
 
@@ -182,7 +190,12 @@ def code(competition: Competition, run: Run) -> Code:
     """Return where the model's code came from."""
     registered = competition.plugins.models.get(run.model.name) == run.model
     owner = competition.plugins.owners[f"model {run.model.name}"] if registered else ""
-    return code_of(run.model, owner, competition.plugins.distributions.get(owner))
+    written = code_of(run.model, owner, competition.plugins.distributions.get(owner))
+    if run.estimator is None or (written.plugin == session.HOME and written.source):
+        return written
+    # what is typed into a notebook's cells is of no file: two classes of one name would be one standing
+    own = session.fingerprint(run.estimator, written.source)
+    return replace(written, source=own, state="unknown") if own else written
 
 
 def identity(competition: Competition, run: Run, written: Code, environment: str = "") -> str:

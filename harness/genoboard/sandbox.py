@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Verdict
 
 from . import answers, lease, surroundings, table, worker
+from .errors import UsageError
 from .isolation import Limits
 from .model import ModelSpec
 from .supervision import Ending, Stream, supervise
@@ -41,7 +43,8 @@ class Job:
 
     Parameters
     ----------
-    y : int64 codes into `classes` (the classes of the training rows), or float64; None where the model is only to `prepare`.
+    y : int64 codes into `classes` (the classes of the training rows), or float64, (n, K) where there are `outputs`; None where the model is
+        only to `prepare`.
     groups : int64 (n,), opaque; rows that share a code share a group.
     fold : its number, counted from 1.
     estimator : an estimator object that travels by cloudpickle, instead of the card's target.
@@ -61,6 +64,7 @@ class Job:
     fold: int = 1
     estimator: object | None = None
     withheld: tuple[Path, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def run(job: Job, log: Path, curves: Path, stream: Stream | None = None, in_proc
             ending = Ending(0, "", 0, 0.0, 0)
         else:
             ending = supervise(folder, environment, job.limits, hand_over, log, stream)
-        with curves.open("a", encoding="utf-8") as out:
+        with lease.naming(curves), curves.open("a", encoding="utf-8") as out:
             out.writelines(json.dumps({"fold": job.fold, **line}) + "\n" for line in answers.curves(folder / "run"))
         outcome = _read_outcome(folder, job, ending, log)
         if job.y is None and outcome.verdict == "ok":
@@ -147,6 +151,9 @@ def _lay_out(job: Job, folder: Path) -> dict[str, str]:
         "parameters": parameters,
         "kinds": job.model.kinds,
         "classes": job.classes,
+        "outputs": job.outputs,
+        "together": job.model.outputs,
+        "takes_missing": job.model.missing or job.model.inputs == "control",
         "target_kind": job.target_kind,
         "seed": job.seed,
         "threads": job.limits.threads,
@@ -184,6 +191,12 @@ def _pickled(estimator: object) -> bytes:
         cloudpickle.register_pickle_by_value(module)
     try:
         pickled: bytes = cloudpickle.dumps(estimator)
+    except Exception as error:
+        said = str(error).partition("\n")[0]
+        raise UsageError(
+            f"{type(estimator).__name__} cannot be sent to the worker: {said}. Let fit() make what cannot be pickled, or put the class into a"
+            " file and name it: path/to/file.py:Class."
+        ) from error
     finally:
         for module in own:
             cloudpickle.unregister_pickle_by_value(module)
@@ -205,7 +218,7 @@ def _read_outcome(folder: Path, job: Job, ending: Ending, log: Path) -> Outcome:
         return _without(ending, ending.overran, OVERRAN[ending.overran](job.limits))
     out = folder / "out"
     if not (out / "done.json").exists():
-        return _crash(ending, job, log)
+        return _crash(ending, job, folder, log)
     try:
         said = answers.said(out)
         ending = replace(ending, peak=max(ending.peak, said.peak_memory))
@@ -214,7 +227,7 @@ def _read_outcome(folder: Path, job: Job, ending: Ending, log: Path) -> Outcome:
             return _without(ending, said.verdict, said.reason + more)
         predictions, tables = None, {}
         if job.y is not None:
-            predictions = answers.predictions(out, job.X_test.index, job.classes or ("prediction",))
+            predictions = answers.predictions(out, job.X_test.index, job.outputs or job.classes or ("prediction",))
             tables = answers.tables(out / "artifacts")
     except answers.UnreadableError as error:
         return _without(ending, "invalid", f"what it left cannot be taken: {error}")
@@ -238,13 +251,15 @@ def _without(ending: Ending, verdict: Verdict, reason: str) -> Outcome:
     return Outcome(verdict, reason, seconds_fit=ending.seconds, peak_memory=ending.peak, lacks=ending.lacks)
 
 
-def _crash(ending: Ending, job: Job, log: Path) -> Outcome:
-    """Tell running out of memory from any other death: C++ libraries abort when an allocation is refused."""
+def _crash(ending: Ending, job: Job, folder: Path, log: Path) -> Outcome:
+    """Tell running out of memory or disk from any other death: C++ libraries abort when an allocation is refused, a full disk takes no answer."""
     with log.open("rb") as out:
         out.seek(max(ending.said_from, log.stat().st_size - (1 << 16)))
         last = out.read().decode(errors="replace")
     if ending.status == -signal.SIGXFSZ:
         return _without(ending, "disk", OVERRAN["disk"](job.limits))
+    if os.strerror(errno.ENOSPC) in last:
+        return _without(ending, "disk", worker.no_room(folder))
     starved = any(
         sign in last for sign in ("bad_alloc", "MemoryError", "Cannot allocate memory", "Unable to allocate", "can't start new thread")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pkgutil import resolve_name
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Score
 from genoboard_leaderboard.pairing import error, reach
 
+from . import ownmetric
 from .errors import UndefinedScore, UsageError
 from .metrics import Metric
 from .splits import Fold
@@ -36,8 +37,8 @@ class Solution:
 
     Parameters
     ----------
-    truth : int64 codes (n,) into `classes`; 0/1 float64 (n, K) for multilabel; float64 (n,) for regression.
-    classes : the fixed label set; empty for regression.
+    truth : int64 codes (n,) into `classes`; 0/1 float64 (n, K) for multilabel; float64 (n,) or (n, K) for regression.
+    classes : the fixed label set, or the names of the columns of a truth (n, K); empty for a regression of one.
     fold : int64 (n,), which fold predicted the row.
     cluster : int64 (n,), rows that are resampled together share a number 0..G-1.
     scored : int64 (n,), at which places of a submission these rows stand; None: they are all of it, in order.
@@ -69,6 +70,11 @@ class Solution:
         scored = (np.arange(len(where)) if self.scored is None else self.scored)[where]
         beside = {name: more[where] for name, more in self.beside.items()}
         return Solution(self.truth[where], self.classes, fold, cluster, key or self.key, scored, beside)
+
+    def perfect(self, by_class: bool) -> Vector:
+        """Return the predictions that are the truth: (n, K), or (n,) where a submission has not one column `by_class`."""
+        codes = by_class and self.truth.ndim == 1
+        return np.eye(len(self.classes))[self.truth] if codes else self.truth.astype(np.float64)
 
     def alone(self) -> Solution:
         """Return the same for predictions of just these rows, in their order."""
@@ -102,8 +108,24 @@ def score(metrics: Sequence[Metric], solution: Solution, prediction: Vector) -> 
 
 def value_of(metric: Metric, truth: NDArray[Any], prediction: Vector, classes: tuple[str, ...], beside: Beside | None = None) -> float:
     """Return the metric's value; raise `UndefinedScore` where it has none."""
+    if apart(metric, truth):
+        return float(np.mean([formula(metric).score(*column) for column in _columns(metric, truth, prediction)]))
     t, p, k = view(metric, truth, prediction, classes, beside)
     return formula(metric).score(t, p, k)
+
+
+def apart(metric: Metric, truth: NDArray[Any]) -> bool:
+    """Tell whether the metric of a truth (n, K) is the mean of its K columns' own: all are but those of scores, which see the columns together."""
+    return truth.ndim == 2 and metric.reads != "scores"
+
+
+def _columns(metric: Metric, truth: NDArray[Any], prediction: Vector) -> Iterator[tuple[NDArray[Any], NDArray[Any], int]]:
+    """Yield each column as a target of its own: values, or the label as one of two classes."""
+    for t, p in zip(truth.T, prediction.T, strict=True):
+        if metric.reads == "values":
+            yield t, p, 0
+        else:
+            yield t.astype(np.int64), labels_of(p) if metric.reads == "labels" else p, 2
 
 
 def view(
@@ -179,6 +201,8 @@ def merged(prediction: NDArray[Any], to: NDArray[np.intp], k: int) -> NDArray[An
 
 def formula(metric: Metric) -> Formula:
     """Import the metric's formula."""
+    if metric.formula.rpartition(":")[0].endswith(".py"):
+        return ownmetric.of(metric)
     found: Formula = resolve_name(metric.formula)
     return found
 
@@ -209,6 +233,10 @@ def blocks(cluster: NDArray[np.int64], key: str) -> NDArray[np.int64]:
 
 def replicates_of(metric: Metric, solution: Solution, prediction: Vector, weights: Vector) -> Vector:
     """Return the metric's value in each resample, (R,); nan where it has none there."""
+    if apart(metric, solution.truth):
+        columns = _columns(metric, solution.truth, prediction)
+        mean: Vector = np.mean([formula(metric).replicates(*c, solution.cluster, weights) for c in columns], axis=0)
+        return mean
     t, p, k = view(metric, solution.truth, prediction, solution.classes, solution.beside)
     return formula(metric).replicates(t, p, k, solution.cluster, weights)
 
@@ -234,7 +262,7 @@ def interval(value: float, drawn: Vector, groups: int, metric: Metric, se: float
 def analytic(metric: Metric, solution: Solution, prediction: Vector) -> float | None:
     """Return the standard error by a formula's own theory (DeLong's, for AUROC), where it has one and enough groups."""
     theory = getattr(formula(metric), "contributions", None)
-    if theory is None:
+    if theory is None or apart(metric, solution.truth):
         return None
     t, p, k = view(metric, solution.truth, prediction, solution.classes, solution.beside)
     se = math.sqrt(float(np.sum(np.square(theory(t, p, k, solution.cluster)))))

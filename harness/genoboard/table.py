@@ -1,4 +1,4 @@
-"""Table: rows of features on disk, without pickle: NumPy for float32 matrices (read by row, unread where not asked), a folder for a design, Parquet for the rest."""
+"""Table: rows of features on disk, without pickle: NumPy for float32 matrices (read by row, unread where not asked), a folder for a design or a sparse table, Parquet for the rest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genoboard_leaderboard import inert
 
+from . import sparse
 from .design import Design
 
 Features = pd.DataFrame | Design
@@ -23,14 +24,18 @@ def take(X: Features, positions: Positions, index: pd.Index | None = None) -> Fe
     """Return the rows at `positions`, under new names where `index` gives some."""
     if isinstance(X, Design):
         return X.take(positions, index)
+    if sparse.is_sparse(X):
+        return sparse.take(X, positions, index)
     rows = X.iloc[positions]
     return rows if index is None else rows.set_axis(index)
 
 
 def write(X: Features, stem: Path) -> None:
-    """Write `X` beside `stem`: a design to ``stem.design/``, a frame that is all float32 to ``stem.npy`` + ``stem.json``, else to ``stem.parquet``."""
+    """Write `X` beside `stem`: a design to ``stem.design/``, a sparse frame to ``stem.sparse/``, one that is all float32 to ``stem.npy`` + ``stem.json``, else to ``stem.parquet``."""
     if isinstance(X, Design):
         X.save(stem.with_suffix(".design"))
+    elif sparse.is_sparse(X):
+        sparse.write(X, stem.with_suffix(sparse.SUFFIX))
     elif len(X.columns) and all(d == np.float32 for d in X.dtypes):
         # row by row on disk: whoever reads some rows touches only theirs
         np.save(stem.with_suffix(".npy"), np.ascontiguousarray(X.to_numpy()), allow_pickle=False)
@@ -60,6 +65,8 @@ def read(stem: Path, positions: Positions | None = None) -> Features:
 
 def read_frame(stem: Path, positions: Positions | None = None) -> pd.DataFrame:
     """Read what `write` wrote of a frame."""
+    if stem.with_suffix(sparse.SUFFIX).exists():
+        return sparse.read(stem.with_suffix(sparse.SUFFIX), positions)
     matrix = stem.with_suffix(".npy")
     if not matrix.exists():
         frame = pd.read_parquet(stem.with_suffix(".parquet"))

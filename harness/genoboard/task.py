@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .design import Design
+    from .model import ModelSpec
 
 Kind = Literal["tabular", "text", "bins"]
 Target = Literal["binary", "multiclass", "multilabel", "regression"]
@@ -27,8 +28,9 @@ class Dataset:
     ----------
     X : DataFrame (n, p): one row per sample; the index holds unique ids (str). Kind ``tabular``: float32, no missing values.
         Kind ``bins``: a `Design` instead. Kind ``text``: str; ``text`` is the prose, the others are short fields (``gene``, ``variation``); "" where a row has none.
-    y : Series (n,): the target on the same index; class names (str) or float64. Missing for a row that is asked but never
-        scored (*Ignored*, in Kaggle's word): only where `part` says that it is no training row.
+    y : Series (n,): the target on the same index; class names (str) or float64. Of a task with `outputs` a DataFrame (n, K) of float64 with
+        these columns: 0 and 1 for labels. Missing for a row that is asked but never scored (*Ignored*, in Kaggle's word): only where
+        `part` says that it is no training row.
     groups : DataFrame (n, g) of str on the same index: one column per kind of group (``donor``).
     control : DataFrame (n, c) on the same index: columns that only a control model is given (batch, RIN); or None.
     columns : DataFrame (p, a) indexed by X's columns: what is known of them (symbol, biotype, flag); or None.
@@ -40,7 +42,7 @@ class Dataset:
     """
 
     X: pd.DataFrame | Design
-    y: pd.Series
+    y: pd.Series | pd.DataFrame
     groups: pd.DataFrame
     control: pd.DataFrame | None = None
     columns: pd.DataFrame | None = None
@@ -74,8 +76,12 @@ class DataSource:
     name : ``"gtex-v8"``.
     generate : ``"module:function"``, () -> Dataset; seeded, for a demo cohort.
     read : ``"module:function"``, (folder or file: Path, tell: Callable[[str], None]) -> Dataset, for a user's files.
+    recipe : what a reader of many tasks is told as a third argument: how the columns of this one's files become a dataset. None: nothing.
+    place : where a user's own files lie; what is there is read when it is asked for and not in the cache.
+    recorded : name of a file at `place` -> its SHA-256 when the task was made.
     files : what ``genoboard data TASK --download`` fetches, then hands to `read`.
-    fingerprint : what a generated dataset comes out as under the pinned NumPy; elsewhere a difference is told.
+    fingerprint : what a generated dataset comes out as under the pinned NumPy; elsewhere a difference is told. Of files at a `place`, what
+        they and the recipe are; what another one gave is read anew.
     licence, cite : shown when the dataset is described.
     """
 
@@ -87,6 +93,9 @@ class DataSource:
     fingerprint: str = ""
     licence: str = ""
     cite: str = ""
+    recipe: object = None
+    place: str = ""
+    recorded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ class Task:
     kind : what X is: ``tabular``, ``text`` or ``bins`` (see ``docs/contract.md``).
     target : what y is.
     classes : the fixed label set, in the order of probability columns; empty for regression.
+    outputs : the names of the target's columns where it has several: the labels of a ``multilabel`` target, of which a row may have any, or
+        the values of a regression of several.
     sources : the datasets; the first without `generate` is the real one, ``demo`` is generated.
     splits : the first is the default.
     metrics : names of registered metrics, or cards of the task's own; the first is the primary one.
@@ -121,6 +132,7 @@ class Task:
     panels: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     id_column: str = "id"
     target_column: str = "target"
 
@@ -137,6 +149,13 @@ class Task:
         if name not in found:
             raise UnknownName(f"split of {self.name}", name, found)
         return found[name]
+
+    def admits(self, model: ModelSpec) -> bool:
+        """Tell whether a model is made for this kind of task; whether a dataset has the columns that it needs is another question."""
+        # a design's rows also come as a table, so what is made for tables may enter
+        kinds = {self.kind, "tabular"} if self.kind == "bins" else {self.kind}
+        targets = {self.target, "binary"} if self.target == "multilabel" else {self.target}
+        return bool(kinds & set(model.kinds) and targets & set(model.targets) and (not model.tasks or self.name in model.tasks))
 
 
 Tell = Callable[[str], None]

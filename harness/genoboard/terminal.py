@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from genoboard_leaderboard import inert
 
+from . import colour
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
 
 
 def installed() -> Plugins:
-    """Load the plugins, which takes longer than most words that a command line is given."""
-    from .plugins import load_plugins
+    """Load the plugins and the workspace's own tasks, which takes longer than most words that a command line is given."""
+    import click
 
-    return load_plugins()
+    from .plugins import load_plugins
+    from .workspace import Workspace
+
+    at = click.get_current_context(silent=True)
+    return load_plugins(workspace=Workspace.here(at.find_root().obj if at is not None else None))
 
 
 def competition_of(workspace: str | None, task: str, split: str | None, data_name: str | None) -> Competition:
@@ -50,13 +56,32 @@ class Shown:
         for line in lines:
             self.write(line)
 
+    def put(self, text: str) -> None:
+        """Write a text that `colour` has made, as it is."""
+        self._stream.write(text)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 def tell(line: str) -> None:
     """Print a line that is no answer; bars, which do steer the terminal, are drawn beside it."""
-    print(inert.visible(line), file=sys.stderr)
+    print(colour.error(line, sys.stderr), file=sys.stderr)
+
+
+def show_board(text: str) -> None:
+    """Print a board's table."""
+    _put(colour.board(text, sys.stdout))
+
+
+def show_check(ok: bool, told: str, mend: str) -> None:
+    """Print what a check found, and what to do where it failed."""
+    mark = colour.paint("ok  ", sys.stdout, fg="green") if ok else colour.paint("FAIL", sys.stdout, fg="red", bold=True)
+    _put(f"{mark}  {inert.visible(told)}\n" + ("" if ok else f"      {inert.visible(mend)}\n"))
+
+
+def _put(text: str) -> None:
+    (sys.stdout.put if isinstance(sys.stdout, Shown) else sys.stdout.write)(text)
 
 
 def hear(said: str) -> None:

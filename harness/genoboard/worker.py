@@ -51,7 +51,9 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     import pandas as pd
 
     from . import table, tabulation
+    from .apart import Apart
     from .design import Design
+    from .gaps import Gaps, taken
     from .model import RunContext
 
     seed_everything(told["seed"])
@@ -60,7 +62,9 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     seed_everything(told["seed"])
     given, out = job / "in", job / "out"
     X = table.read(given / "train")
-    classes = tuple(told["classes"])
+    outputs, labels = tuple(told["outputs"]), told["target_kind"] == "multilabel"
+    apart = bool(outputs) and not told["together"]
+    classes = ("0", "1") if labels else tuple(told["classes"])
     cache = Path(told["cache"])
     context = RunContext(job / "run", told["seed"], device(), told["threads"], classes, cache if cache.is_dir() else None)
     if not (given / "target.npy").exists():
@@ -75,26 +79,35 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
         extra["groups"] = np.load(given / "groups.npy", allow_pickle=False)
     if "run" in asked:
         extra["run"] = context
-    note, tabular = "", isinstance(X, Design) and "bins" not in getattr(model, "kinds", told["kinds"])
+    notes, tabular = [], isinstance(X, Design) and "bins" not in getattr(model, "kinds", told["kinds"])
     if isinstance(X, Design) and tabular:
         rows, note = tabulation.rows_to_fit(X, told["seed"])
         print(note or "a model for tables: it is given all rows as one")  # noqa: T201 (into the run's log)
         X, y = X.table(rows), y[rows]
         extra.update({"groups": extra["groups"][rows]} if "groups" in extra else {})
+        notes += [note] if note else []
+    gaps = Gaps(X, kept=told["takes_missing"] or taken(model))
+    if apart:
+        model = Apart(lambda: build(told), outputs, labels)
     start = time.perf_counter()
+    X = gaps.fill(X)
     model.fit(X, y, **extra)
     seconds_fit = time.perf_counter() - start
     del X
     fitted()
     test = table.read(given / "test")
     start = time.perf_counter()
-    answers = [predict(model, X, classes) for X in (tabulation.pieces(test) if isinstance(test, Design) and tabular else (test,))]
+    answers = []
+    for piece in tabulation.pieces(test) if isinstance(test, Design) and tabular else (test,):
+        rows_asked = gaps.fill(piece)
+        answers.append(predict_outputs(model, rows_asked, outputs, labels) if outputs else predict(model, rows_asked, classes))
     predictions, labels_only = pd.concat([frame for frame, _ in answers]), answers[0][1]
     seconds_predict = time.perf_counter() - start
+    notes += [gaps.note] if gaps.note else []
     # the harness knows the rows' names
     predictions.to_parquet(out / "predictions.parquet", index=False)
     save_artifacts(model, out / "artifacts")
-    told_too = {"labels_only": labels_only, "notes": [note] if note else [], "versions": versions(), "sources": sources_of(job)}
+    told_too = {"labels_only": labels_only, "notes": notes, "versions": versions(), "sources": sources_of(job)}
     answer(out, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, **told_too)
 
 
@@ -200,6 +213,40 @@ def predict(model: Any, X: Features, classes: tuple[str, ...]) -> tuple[pd.DataF
     expect_shape(labels, (len(X),), "predict")
     codes = as_codes(labels, len(classes), "predict() gave")
     return pd.DataFrame(np.eye(len(classes))[codes], index=X.index, columns=list(classes)), True
+
+
+def predict_outputs(model: Any, X: Features, outputs: tuple[str, ...], labels: bool) -> tuple[pd.DataFrame, bool]:
+    """Return predictions of a target of several columns, one column each. True beside labels without probabilities.
+
+    A model of them all answers as scikit-learn's do: `predict_proba` with (n, K), or with a list of (n, 2); `predict` with (n, K).
+    """
+    import numpy as np
+    import pandas as pd
+
+    from .apart import Apart
+
+    classes, labels_only = ("0", "1") if labels else (), False
+    if isinstance(model, Apart):
+        columns = []
+        for one in model.models_:
+            if isinstance(one, float):
+                columns.append(np.full(len(X), one))
+                continue
+            frame, only = predict(one, X, classes)
+            columns.append(frame.iloc[:, -1].to_numpy())
+            labels_only |= only
+        values = np.column_stack(columns)
+    elif labels and hasattr(model, "predict_proba"):
+        answer = model.predict_proba(X)
+        if isinstance(answer, list):
+            # where training knows one value alone, there is one column: of 0, or of 1
+            known = model.classes_
+            answer = np.column_stack([p[:, list(c).index(1)] if 1 in c else np.zeros(len(X)) for p, c in zip(answer, known, strict=True)])
+        values = np.asarray(answer, dtype=np.float64)
+    else:
+        values, labels_only = np.asarray(model.predict(X), dtype=np.float64), labels
+    expect_shape(values, (len(X), len(outputs)), "predict_proba" if labels and not labels_only else "predict")
+    return pd.DataFrame(values, index=X.index, columns=list(outputs)), labels_only
 
 
 def as_codes(values: Any, k: int, said: str) -> NDArray[np.int64]:
@@ -320,6 +367,8 @@ def judged(error: BaseException, job: Path) -> tuple[str, str]:
     match error.errno:
         case errno.EFBIG:
             return "disk", f"{reason}; allow more with --disk"
+        case errno.ENOSPC | errno.EDQUOT:
+            return "disk", no_room(job)
         case errno.EACCES | errno.EPERM:
             return "failed", f"{reason} (the sandbox keeps a model to its job folder; --allow-network opens the network)"
         case errno.ENOENT if error.filename and os.path.isabs(error.filename) and job not in Path(error.filename).parents:
@@ -327,6 +376,11 @@ def judged(error: BaseException, job: Path) -> tuple[str, str]:
         case errno.EAGAIN:
             return "failed", f"{reason} (a model may have {confinement.PROCESSES} processes and threads)"
     return "failed", reason
+
+
+def no_room(job: Path) -> str:
+    """Return what to say where a job's disk is full."""
+    return f"no space is left in {job.parent}; free some there, or choose another folder for temporary files with TMPDIR"
 
 
 def leave(status: int) -> NoReturn:

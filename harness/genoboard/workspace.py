@@ -28,6 +28,8 @@ REPLICATES = "replicates.npz"
 REMOVED = "removed.json"
 SEALED = "sealed.json.gz"
 SEALED_REPLICATES = "sealed.npz"
+LEAST = 1 << 16  # bytes, which an entry takes in its folder and the index, and more
+TASK_FILE = "task.toml"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Workspace:
         return self.root / "plugins"
 
     @property
+    def tasks(self) -> Path:
+        """Where the tasks lie that a user made of files, each a folder with its `TASK_FILE`."""
+        return self.root / "tasks"
+
+    @property
     def entries(self) -> Path:
         """The record of all tasks' entries."""
         return self.root / "submissions"
@@ -108,12 +115,14 @@ class Workspace:
         for folder in (self.submissions(task), self.database.parent):
             there = next(p for p in (folder, *folder.parents) if p.exists())
             try:
-                # a right to write says nothing of a disk that is mounted for reading
-                with tempfile.TemporaryFile(dir=there):
-                    pass
+                # a right to write says nothing of a disk that is mounted for reading, nor an empty file of one that is full
+                with tempfile.TemporaryFile(dir=there) as file:
+                    file.write(bytes(LEAST))
+                    file.flush()
             except OSError as error:
+                mend = "Free some space there" if error.errno in lease.FULL else "Make it writable"
                 raise DataError(
-                    f"{folder} cannot be written ({error.strerror}), and entries are kept there. Make it writable, or choose another"
+                    f"{folder} cannot be written ({error.strerror}), and entries are kept there. {mend}, or choose another"
                     " workspace with --workspace or GENOBOARD_WORKSPACE."
                 ) from error
 

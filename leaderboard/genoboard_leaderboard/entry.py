@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from . import notebook
 from .errors import LeaderboardError
 
 Origin = Literal["run", "file", "blend"]
@@ -54,6 +55,17 @@ class Score:
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
                 raise LeaderboardError(f"Score {self.metric}: {name} is {number}. A score is a finite number, or None with its reason.")
+
+
+def shown(title: str, scores: Sequence[Score], below: Sequence[str]) -> str:
+    """Return scores as a notebook shows them, the primary one first; those of single classes are left out."""
+    rows = []
+    for score in (s for s in scores if "[" not in s.metric):
+        value = f"{score.value:.5f}" if score.value is not None else score.reason or "-"
+        interval = f"[{score.low:.5f}, {score.high:.5f}]" if score.low is not None and score.high is not None else ""
+        folds = f"{score.fold_mean:.5f} ± {score.fold_sd or 0.0:.5f}" if score.fold_mean is not None else ""
+        rows.append([score.metric, value, interval, folds])
+    return notebook.table(title, ["metric", "score", "95 % interval", "fold mean ± sd"], rows, numeric=(1,), bold=(0,), below=below)
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,25 @@ class Entry:
     def score(self, metric: str) -> Score | None:
         """Return the score of `metric`, or None where the entry has none."""
         return next((s for s in self.scores if s.metric == metric), None)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the scores, or why there are none, and how they came about."""
+        board, code = self.board, " ".join(filter(None, (self.code.plugin, self.code.version)))
+        state = "" if self.code.state == "unknown" else self.code.state
+        made = [self.origin, f"seed {self.seed}" if self.seed is not None else "", f"{code} {state}".strip()]
+        took = f"fitted in {self.seconds_fit:.1f} s" if self.seconds_fit is not None else ""
+        settings = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self.parameters.items())
+        below = [
+            f"{self.verdict}: {self.reason}" if self.verdict != "ok" else "",
+            self.held,
+            f"Removed: {self.removed}" if self.removed else "",
+            f"{board.task}: data {board.data}, split {board.split}",
+            ", ".join(filter(None, (*made, took))),
+            settings,
+            *self.notes,
+            self.id,
+        ]
+        return shown(self.name, self.scores, below)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -51,7 +51,7 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     """
     rows: list[dict[str, Any]] = document["standings"]
     primary, others = _chosen(document, metrics)
-    lines = [_title(document), ""]
+    lines = [title(document), ""]
     if not rows:
         return "\n".join([*lines, EMPTY, ""])
 
@@ -94,30 +94,36 @@ def table(document: Document, metrics: Sequence[str] | None = None, width: int =
     return "\n".join([*lines, ""])
 
 
-def csv(document: Document) -> str:
-    """Return CSV text: one row per standing, numbers in full, missing ones empty."""
+def records(document: Document) -> tuple[list[str], list[list[Any]]]:
+    """Return the names of columns, and one row of values per standing: numbers in full, None where there is none, parameters as JSON."""
     primary, others = _chosen(document, None)
-    out = io.StringIO()
-    to = writer(out, lineterminator="\n")
     order = ["rank_low", "rank_high", "tied", "chance", "covers", "warning"]
     measured = [primary, f"{primary}_low", f"{primary}_high", *order, "sd", "seeds", "fold_mean", "fold_sd", *others]
     told = ["origin", "code", "source", "plugin", "version", "model", "parameters", "isolation", "verdict", "reason", "created"]
-    to.writerow(map(inert.cell, ["task", "data", "split", "rank", "name", "control", "entry", *measured, *told]))
+    rows = []
     for row in document["standings"]:
         low, high = row["intervals"].get(primary, (None, None))
         code = row["code"]
-        to.writerow(
-            inert.cell(cell)
-            for cell in (
-                *(document["task"], document["data"], document["split"], row["rank"], row["name"], row["control"], row["entry"]),
-                *(row["scores"].get(primary), low, high),
-                *(*(row["ranks"] or (None, None)), row["tied"], row["chance"], row["covers"], row["warning"]),
-                *(row["sd"].get(primary), row["seeds"], row["fold_mean"].get(primary), row["fold_sd"].get(primary)),
-                *(row["scores"].get(metric) for metric in others),
-                *(row["origin"], code["state"], code["source"], code["plugin"], code["version"], row["model"]),
-                *(dumps(row["parameters"], ensure_ascii=False), row["isolation"], row["verdict"], row["reason"], row["created"]),
-            )
+        values = (
+            *(document["task"], document["data"], document["split"], row["rank"], row["name"], row["control"], row["entry"]),
+            *(row["scores"].get(primary), low, high),
+            *(*(row["ranks"] or (None, None)), row["tied"], row["chance"], row["covers"], row["warning"]),
+            *(row["sd"].get(primary), row["seeds"], row["fold_mean"].get(primary), row["fold_sd"].get(primary)),
+            *(row["scores"].get(metric) for metric in others),
+            *(row["origin"], code["state"], code["source"], code["plugin"], code["version"], row["model"]),
+            *(dumps(row["parameters"], ensure_ascii=False), row["isolation"], row["verdict"], row["reason"], row["created"]),
         )
+        rows.append(list(values))
+    return ["task", "data", "split", "rank", "name", "control", "entry", *measured, *told], rows
+
+
+def csv(document: Document) -> str:
+    """Return CSV text: one row per standing, numbers in full, missing ones empty."""
+    out = io.StringIO()
+    to = writer(out, lineterminator="\n")
+    heads, rows = records(document)
+    for row in (heads, *rows):
+        to.writerow(map(inert.cell, row))
     return out.getvalue()
 
 
@@ -128,23 +134,33 @@ def json(document: Document) -> str:
 
 def markdown(document: Document, metrics: Sequence[str] | None = None) -> str:
     """Return a Markdown table with the primary metric and the others of `metrics` (all by default)."""
+    if not document["standings"]:
+        return "\n".join([title(document), "", EMPTY, ""])
+    heads, rows, numeric = cells(document, metrics)
+    aligned = ["---:" if at in numeric else "---" for at in range(len(heads))]
+    return "\n".join([title(document), "", *map(_piped, (heads, aligned, *rows)), ""])
+
+
+def cells(document: Document, metrics: Sequence[str] | None = None) -> tuple[list[str], list[list[str]], list[int]]:
+    """Return heads, rows of texts, and which columns hold numbers; `metrics` beside the primary one, all by default."""
     rows: list[dict[str, Any]] = document["standings"]
     primary, others = _chosen(document, metrics)
-    lines = [_title(document), ""]
-    if not rows:
-        return "\n".join([*lines, EMPTY, ""])
     folds = _has_folds(document)
     sure = ["true rank", "chance of best"] if any(row["ranks"] for row in rows) else []
-    head = ["rank", "name", f"{primary} (95 % interval)", *sure, *(["fold mean +- sd"] if folds else []), *others, "from", "notes"]
-    aligned = ["---:", "---", "---", *("---:" for _ in sure), *(["---"] if folds else []), *("---:" for _ in others), "---", "---"]
-    lines += [_piped(head), _piped(aligned)]
-    for row, place, cell, source, note in zip(rows, _places(rows), _primary(rows, primary), _sources(rows), _notes(rows), strict=True):
-        cells = [place, row["name"], " ".join(cell.split())]
-        cells += [_ranks(row), _chance(row)] if sure else []
-        cells += [_folds(row, primary)] if folds else []
-        cells += [_number(row["scores"].get(metric)) for metric in others]
-        lines.append(_piped([*cells, source, f"{note}: {row['reason']}" if _verdict(row) else note]))
-    return "\n".join([*lines, ""])
+    heads = ["rank", "name", f"{primary} (95 % interval)", *sure, *(["fold mean +- sd"] if folds else []), *others, "from", "notes"]
+    found = []
+    for row, place, score, source, note in zip(rows, _places(rows), _primary(rows, primary), _sources(rows), _notes(rows), strict=True):
+        told = [place, row["name"], " ".join(score.split())]
+        told += [_ranks(row), _chance(row)] if sure else []
+        told += [_folds(row, primary)] if folds else []
+        told += [_number(row["scores"].get(metric)) for metric in others]
+        found.append([*told, source, f"{note}: {row['reason']}" if _verdict(row) else note])
+    return heads, found, [at for at, head in enumerate(heads) if head in ("rank", *sure, *others)]
+
+
+def title(document: Document) -> str:
+    """Return which board this is."""
+    return f"{document['task']}: data {document['data']} ({document['data_fingerprint'][:8]}), split {document['split']}"
 
 
 def _row(standing: Standing, metrics: Sequence[str]) -> dict[str, Any]:
@@ -163,10 +179,6 @@ def _row(standing: Standing, metrics: Sequence[str]) -> dict[str, Any]:
 def _chosen(document: Document, metrics: Sequence[str] | None) -> tuple[str, list[str]]:
     primary: str = document["metric"]
     return primary, [m for m in (document["metrics"] if metrics is None else metrics) if m != primary]
-
-
-def _title(document: Document) -> str:
-    return f"{document['task']}: data {document['data']} ({document['data_fingerprint'][:8]}), split {document['split']}"
 
 
 def _number(value: float | None) -> str:

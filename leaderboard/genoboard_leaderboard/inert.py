@@ -1,4 +1,4 @@
-"""Inert: a stranger's text as a terminal, a spreadsheet or a page of Markdown shows it and does not obey it."""
+"""Inert: a stranger's text as a terminal, a spreadsheet, a page or a notebook shows it and does not obey it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,10 @@ def cell(value: object) -> object:
 def markdown(text: str) -> str:
     """Return a cell of a Markdown table: no column, markup, link or picture of its own."""
     return printable(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("](", "]\\(")
+
+
+def escape(text: object) -> str:
+    """Return HTML text or an attribute's value: on one line, no markup, nothing that turns the writing's direction."""
+    import html  # here, because the command line starts without it
+
+    return html.escape(printable(str(text)))

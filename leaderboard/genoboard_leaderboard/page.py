@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from .inert import escape as escape
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1c2329; --faint: #5b6670; --grid: #e1e5e8; --tint: #edf4f8;
@@ -258,11 +259,6 @@ def boxed(label: str, inner: str) -> str:
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Return a list of words and what they stand for; the second of each pair is safe HTML."""
     return f'<dl class="facts">{"".join(f"<div><dt>{escape(word)}</dt><dd>{what}</dd></div>" for word, what in pairs)}</dl>'
-
-
-def escape(text: object) -> str:
-    """Return a stranger's text as HTML text or attribute: on one line, no markup, nothing that turns the writing's direction."""
-    return html.escape("".join(c if c.isprintable() else " " for c in str(text)))
 
 
 def shortened(text: str, width: int) -> str:

@@ -329,7 +329,9 @@ class Store:
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 return LeaderboardError(f"{self.path} was kept busy by another process for {PATIENCE:.0f} s. Try again later.")
             case sqlite3.SQLITE_FULL:
-                return LeaderboardError(f"{self.path}: the disk is full. Free some space. {MEND}")
+                return LeaderboardError(f"{self.path}: the disk is full. Free some space.")
+            case sqlite3.SQLITE_IOERR:
+                return LeaderboardError(f"{self.path} cannot be read or written ({error}): its disk is full, or fails. Free some space.")
             case _:
                 return LeaderboardError(f"{self.path} cannot be used ({error}). {MEND}")
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import completion
 from ..errors import GenoboardError, UsageError
-from ..options import as_json, data_option, limit_options, set_option, team_option
+from ..options import as_json, data_option, limit_options, set_option, task_argument, team_option
 from ..terminal import Clock, competition_of, hear, print_json, say_where, show_dev, show_entry, tell
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("task")
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
-@click.option("--split", metavar="S,...", help="The split, or several; the task's first one by default.")
+@task_argument
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=completion.models)
+@click.option("--split", metavar="S,...", shell_complete=completion.splits, help="The split, or several; the task's first one by default.")
 @data_option
 @click.option("--seed", default="0", show_default=True, metavar="N,...", help="Reaches every random_state. Several: 0-4 or 0,3,7-9.")
 @set_option

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import completion
 from ..errors import UsageError
 from ..model import parse_setting
-from ..options import as_json, data_option, set_option, split_option
-from ..terminal import competition_of, installed, number, print_json, tell
+from ..options import as_json, data_option, set_option, split_option, task_argument
+from ..terminal import competition_of, installed, number, print_json, show_check, tell
 
 if TYPE_CHECKING:
     from ..task import Task
@@ -74,11 +75,11 @@ def list_(what: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @click.option("--from", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Ingest your files.")
 @click.option("--download", is_flag=True, help="Fetch the published files, and ingest them.")
 @click.option("--as", "as_name", metavar="NAME", help="The name that ingested data get.")
-@click.option("--use", metavar="NAME", help="Make this dataset the workspace's default for the task.")
+@click.option("--use", metavar="NAME", shell_complete=completion.datasets, help="Make this dataset the workspace's default for the task.")
 @split_option
 @data_option
 @click.option(
@@ -140,7 +141,7 @@ def _audit(card: Task, workspace: str | None, data_name: str | None, split: str 
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[MODEL|TASK]")
+@click.argument("name", required=False, metavar="[MODEL|TASK]", shell_complete=completion.subjects)
 @set_option
 @as_json
 def check(name: str | None, settings: tuple[str, ...], as_json: bool) -> None:
@@ -157,6 +158,6 @@ def check(name: str | None, settings: tuple[str, ...], as_json: bool) -> None:
         print_json({"checks": [f.__dict__ for f in findings], "ok": all(f.ok for f in findings)})
     else:
         for f in findings:
-            print(f"{'ok  ' if f.ok else 'FAIL'}  {f.subject}: {f.check}" + ("" if f.ok else f"\n      {f.mend}"))
+            show_check(f.ok, f"{f.subject}: {f.check}", f.mend)
     if not all(f.ok for f in findings):
         sys.exit(1)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from ..options import as_json, data_option, split_option, team_option
+from ..options import as_json, data_option, split_option, task_argument, team_option
 from ..terminal import competition_of, print_json, say_where, show_entry, tell
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @click.option(
     "-f",
     "--file",
@@ -45,7 +45,7 @@ def submit(workspace: str | None, task: str, path: Path, name: str, split: str |
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--name", required=True, metavar="NEW", help="The new standing's name.")
 @split_option

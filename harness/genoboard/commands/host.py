@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from ..options import as_json, data_option, split_option, team_option
+from ..options import as_json, data_option, split_option, task_argument, team_option
 from ..terminal import competition_of, installed, print_json
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @click.option(
     "--public",
     "share",
@@ -45,7 +45,7 @@ def host(workspace: str | None, task: str, share: float, split: str | None, data
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @click.argument("entries", nargs=-1, required=True, metavar="ENTRY [ENTRY]")
 @team_option
 @split_option
@@ -71,7 +71,7 @@ def select(
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @split_option
 @data_option
 @as_json

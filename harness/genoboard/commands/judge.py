@@ -8,17 +8,18 @@ from shutil import get_terminal_size
 
 import click
 
+from .. import completion
 from ..errors import UsageError
-from ..options import as_json, data_option, split_option
-from ..terminal import competition_of, installed, print_json, say_where, tell
+from ..options import as_json, data_option, split_option, task_argument
+from ..terminal import competition_of, installed, print_json, say_where, show_board, tell
 
 
 @click.command()
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=completion.tasks)
 @split_option
 @data_option
 @click.option(
-    "--format", "form", default="table", show_default=True, metavar="FORMAT",
+    "--format", "form", default="table", show_default=True, metavar="FORMAT", shell_complete=completion.formats,
     help="table, csv, json, md, latex, html, or one that a plugin brings.",
 )  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
@@ -51,7 +52,7 @@ def leaderboard(
         links = {entry: name for entry, name in near.items() if output and (output.parent / name).exists()}
         text = board.text(plugins, told, "json" if as_json else form, width, links)
         if output is None:
-            print(text, end="")
+            show_board(text) if form == "table" and not as_json else print(text, end="")
         else:
             output.write_text(text, encoding="utf-8")
             tell(f"wrote {output}")
@@ -60,11 +61,11 @@ def leaderboard(
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @click.argument("a", metavar="A", required=False)
 @click.argument("b", metavar="B", required=False)
 @click.option("--all", "every", is_flag=True, help="Every two standings of the board, p-values adjusted by Holm.")
-@click.option("--metric", metavar="NAME", help="One of the task's metrics; the primary one by default.")
+@click.option("--metric", metavar="NAME", shell_complete=completion.metrics, help="One of the task's metrics; the primary one by default.")
 @split_option
 @data_option
 @as_json
@@ -106,7 +107,7 @@ def compare(workspace: str | None, task: str, a: str | None, b: str | None, ever
     metavar="FILE",
     help="A CSV with ids and a label or value column, or one 0/1 column per class.",
 )
-@click.option("--metric", required=True, metavar="NAME", help="See genoboard list metrics.")
+@click.option("--metric", required=True, metavar="NAME", shell_complete=completion.metrics, help="See genoboard list metrics.")
 @click.option("--id", "id_column", metavar="COLUMN", help="The id column; the solution's first by default.")
 @as_json
 def score(path: Path, solution: Path, metric: str, id_column: str | None, as_json: bool) -> None:

@@ -6,12 +6,13 @@ import sys
 
 import click
 
+from .. import completion
 from ..options import as_json
 from ..terminal import counted, print_json, tell
 
 
 @click.command()
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=completion.tasks)
 @click.option("--verify", is_flag=True, help="Change nothing: recompute every entry, and say which are not as recorded.")
 @as_json
 @click.pass_obj
@@ -57,7 +58,7 @@ def rescore(workspace: str | None, task: str | None, verify: bool, as_json: bool
 @click.command()
 @click.argument("entry")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; the board shows it in the entry's place.")
-@click.option("--task", metavar="NAME", help="Where a name stands on the boards of several tasks.")
+@click.option("--task", metavar="NAME", shell_complete=completion.tasks, help="Where a name stands on the boards of several tasks.")
 @as_json
 @click.pass_obj
 def remove(workspace: str | None, entry: str, reason: str, task: str | None, as_json: bool) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..options import as_json
+from .. import completion
+from ..options import as_json, task_argument
 from ..terminal import installed, print_json, tell
 
 
@@ -20,7 +21,7 @@ from ..terminal import installed, print_json, tell
     help="Also write each figure as PDF and SVG, with its data as CSV.",
 )
 @click.option("--permute", is_flag=True, help="First fit the model again and measure what it loses when a feature is shuffled.")
-@click.option("--task", metavar="NAME", help="Where a name stands on the boards of several tasks.")
+@click.option("--task", metavar="NAME", shell_complete=completion.tasks, help="Where a name stands on the boards of several tasks.")
 @as_json
 @click.pass_obj
 def report(
@@ -55,7 +56,7 @@ def report(
 
 
 @click.command()
-@click.argument("task")
+@task_argument
 @as_json
 def cite(task: str, as_json: bool) -> None:
     """Print what to cite for a task."""
