@@ -33,7 +33,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def asked(environment: dict[str, str], words: str, code: str = START, shell: str = "bash") -> subprocess.CompletedProcess[str]:
     """Ask as a shell's function does for the last of `words`, which ends where the cursor stands."""
     told = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1), "_GENOBOARD_COMPLETE": f"{shell}_complete"}
-    return subprocess.run([sys.executable, "-c", code], env={**environment, **told}, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**environment, **told}, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 def offered(environment: dict[str, str], words: str) -> list[str]:
@@ -74,7 +76,9 @@ def test_a_word_that_begins_no_model_is_completed_as_a_file(environment: dict[st
     assert asked(environment, "genoboard run pebbles ./mine").stdout == "file,./mine\n"
 
 
-@pytest.mark.parametrize("words", ["genoboard rnu pebbles --split ", "genoboard leaderboard no-such-task --split ", "genoboard run --split "])
+@pytest.mark.parametrize(
+    "words", ["genoboard rnu pebbles --split ", "genoboard leaderboard no-such-task --split ", "genoboard run --split "]
+)
 def test_a_slip_earlier_in_the_line_is_not_told_before_the_line_is_sent(environment: dict[str, str], words: str) -> None:
     done = asked(environment, words)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

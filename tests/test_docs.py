@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from genoboard import hookspecs
+from genoboard import audit, giveaway, hookspecs, hosting, kin, scoring, texts
 from genoboard.cli import cli
+from genoboard_leaderboard import ladder, pairing, ranking
 
 REPO = Path(__file__).resolve().parents[1]
 README = (REPO / "README.md").read_text(encoding="utf-8")
@@ -74,6 +75,45 @@ def test_every_command_line_in_the_documents_parses(line: str) -> None:
     assert command is not None
     if "--help" not in words:
         command.make_context(words[0], words[1:], resilient_parsing=False)
+
+
+WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 10: "ten", 20: "20"}
+NUMBERS = {
+    "uncertainty.md": [
+        f"{scoring.REPLICATES:,} resamples are made",
+        f"More than {scoring.MOST_CLUSTERS:,} groups are merged",
+        f"fewer than {WORDS[ranking.FEW]} groups the board says",
+        f"From {WORDS[pairing.FEWEST_SEEDS]} seeds on",
+        f"{ladder.LEVEL:.2f} / (k (k + 1))".lstrip("0"),
+        f"fewer than {WORDS[hosting.FEWEST_GROUPS]} test groups",
+        f"fewer than {WORDS[hosting.FEWEST_IN_PART]} in either part",
+        f"at most {WORDS[hosting.SELECTED]} entries of a team",
+    ],
+    "splits.md": [
+        f"of {kin.FEW_BINS} open bins or more",
+        f"({kin.CHANCE:.3f} / {kin.KTH - 1}n)".replace("0.", "."),
+        f"min(1/{1 / kin.NEAREST:.0f},",
+        f"above {kin.COPY:.3f} |".replace("0.", "."),
+        f"{texts.SAME_WORDS:.0%} of its runs of {WORDS[texts.RUN]} words".replace("%", " %"),
+        f"over {giveaway.GOLDEN:.0%} of the errors".replace("%", " %"),
+        f"over {giveaway.CARRIES:.0%} of the errors, by more than {WORDS[int(giveaway.SURE)]} standard errors".replace("%", " %"),
+        f"{WORDS[int(giveaway.ORDERED)]} standard deviations of what {giveaway.SHUFFLES} shuffles",
+        f"by more than {audit.SHIFT:.1f};".replace("0.", "."),
+        f"more than {kin.SKETCH}, between {kin.SKETCH} random projections",
+        f"at most {kin.MOST_TESTED:,} test rows of a fold, and into at most {giveaway.MOST_IDS:,} ids",
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "said"), [(name, said) for name, told in NUMBERS.items() for said in told])
+def test_a_number_in_an_explanation_is_the_one_in_the_code(name: str, said: str) -> None:
+    assert said in " ".join(PAGES[name].split())
+
+
+def test_every_file_that_the_readme_links_to_exists() -> None:
+    linked = {link for link in re.findall(r"\]\(([^)#]+)", README) if "://" not in link}
+    assert "docs/index.md" in linked
+    assert [link for link in linked if not (REPO / link).exists()] == []
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+)", README))))

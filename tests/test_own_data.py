@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +139,7 @@ def test_what_every_column_was_taken_for_is_told_and_can_be_said_otherwise(home:
     assert not any(c.startswith(("smoker", "size")) for c in other)
     assert "age=44" in other
     toml = (home / "tasks" / "other" / "task.toml").read_text()
-    assert 'ignore = ["size, mm", "smoker", "seen", "centre"]' in toml
+    assert 'ignore = ["sample", "size, mm", "smoker", "seen", "centre"]' in toml
 
 
 def test_the_task_file_holds_a_relative_path_within_the_workspace_and_an_absolute_one_beyond(
@@ -246,7 +248,7 @@ def test_words_that_do_not_fit_are_refused(home: Path, wish: dict[str, Any], sai
     ("name", "content", "said"),
     [
         ("t.csv", b"a,b,a\n1,2,3\n", "line 1: two columns are called 'a', numbers 1 and 3"),
-        ("t.csv", b"a,y\n1,2\n3\n", "Row #3: Expected 2 columns, got 1"),
+        ("t.csv", b"a,y\n1,2\n3\n", "line 3: Expected 2 columns, got 1"),
         ("t.csv", b"a;y\n1;2\n3;4\n", "seems to be divided by another sign"),
         ("t.csv", b"", "line 1: there are no names of columns"),
         ("t.csv", b"a,y\n", "has no rows"),
@@ -263,7 +265,7 @@ def test_a_damaged_file_is_refused_with_the_place(home: Path, name: str, content
     (home / name).write_bytes(content)
     with pytest.raises(DataError) as caught:
         made(home, home / name, "y")
-    assert said.replace("Row #", "line ") in str(caught.value) or said in str(caught.value)
+    assert said in str(caught.value)
     assert name in str(caught.value)
 
 
@@ -425,27 +427,36 @@ def test_the_published_file_can_be_downloaded(home: Path, monkeypatch: pytest.Mo
 # AnnData
 
 
+@contextlib.contextmanager
+def as_anndata_writes() -> Iterator[None]:
+    """Let texts be objects, as this anndata writes them: it cannot write those of pandas 3. What it warns of itself is not what is tested."""
+    with warnings.catch_warnings(action="ignore"), pd.option_context("future.infer_string", False):
+        yield
+
+
 def annotated(home: Path, matrix: str = "dense", n: int = 90, p: int = 12) -> Path:
     ad = pytest.importorskip("anndata")
     rng = np.random.default_rng(3)
     counts = rng.poisson(0.7, (n, p)).astype(np.float32)
     counts[:, 0] = rng.poisson(np.where(np.arange(n) % 3 == 0, 6, 1))
-    obs = pd.DataFrame(
-        {"kind": pd.Categorical(np.where(np.arange(n) % 3 == 0, "B", "T")), "donor": [f"D{i // 9}" for i in range(n)], "depth": counts.sum(axis=1)},
-        index=[f"cell-{i}" for i in range(n)],
-    )
-    var = pd.DataFrame({"gene_name": [f"G{i}" for i in range(p)]}, index=[f"ENSG{i}" for i in range(p - 1)] + ["ENSG0"])
     X = counts if matrix == "dense" else (sp.csr_matrix if matrix == "csr" else sp.csc_matrix)(counts)
-    with pytest.warns(UserWarning, match="not unique"):
-        made = ad.AnnData(np.log1p(X), obs, var, layers={"counts": X})
-    made.raw = made[:, :5].copy()
-    made.raw._var.index = made.raw._var.index.astype(str)
     path = home / f"{matrix}.h5ad"
-    made.write_h5ad(path)
+    with as_anndata_writes():
+        obs = pd.DataFrame(
+            {
+                "kind": pd.Categorical(np.where(np.arange(n) % 3 == 0, "B", "T")),
+                "donor": [f"D{i // 9}" for i in range(n)],
+                "depth": counts.sum(axis=1),
+            },
+            index=[f"cell-{i}" for i in range(n)],
+        )
+        var = pd.DataFrame({"gene_name": [f"G{i}" for i in range(p)]}, index=[f"ENSG{i}" for i in range(p - 1)] + ["ENSG0"])
+        made = ad.AnnData(np.log1p(X), obs, var, layers={"counts": X})
+        made.raw = made[:, :5].copy()
+        made.write_h5ad(path)
     return path
 
 
-@pytest.mark.filterwarnings("ignore:Variable names are not unique")
 @pytest.mark.parametrize("matrix", ["dense", "csr", "csc"])
 @pytest.mark.parametrize(("layer", "wide"), [("", 12), ("counts", 12), ("raw", 5)])
 def test_every_matrix_of_an_h5ad_is_read_and_a_sparse_one_stays_sparse(home: Path, matrix: str, layer: str, wide: int) -> None:
@@ -457,7 +468,8 @@ def test_every_matrix_of_an_h5ad_is_read_and_a_sparse_one_stays_sparse(home: Pat
     assert X.shape == (90, wide)
     assert sparse.is_sparse(X) == (matrix != "dense")
     assert (done.prepared.folder / "features.sparse").is_dir() == (matrix != "dense")
-    whole = ad.read_h5ad(path)
+    with as_anndata_writes():
+        whole = ad.read_h5ad(path)
     expected = whole.raw.X if layer == "raw" else whole.layers[layer] if layer else whole.X
     dense = expected.toarray() if sp.issparse(expected) else expected
     there = X.set_axis(done.prepared.original_ids).loc[whole.obs_names]
@@ -469,7 +481,6 @@ def test_every_matrix_of_an_h5ad_is_read_and_a_sparse_one_stays_sparse(home: Pat
         assert any("names of variables stand more than once" in n for n in done.prepared.about["notes"])
 
 
-@pytest.mark.filterwarnings("ignore:Variable names are not unique")
 def test_models_controls_and_the_audit_take_a_sparse_task(home: Path) -> None:
     made(home, annotated(home, "csr"), "kind", group="donor", layer="counts")
     competition = opened(home)
@@ -484,7 +495,6 @@ def test_models_controls_and_the_audit_take_a_sparse_task(home: Path) -> None:
     assert found["donor", "golden feature"].verdict == "ok"
 
 
-@pytest.mark.filterwarnings("ignore:Variable names are not unique")
 def test_what_an_h5ad_does_not_have_is_named(home: Path) -> None:
     path = annotated(home)
     with pytest.raises(UsageError, match=r"There is no layer in .*dense\.h5ad named 'count'. Did you mean counts\?"):
@@ -501,15 +511,15 @@ def test_what_an_h5ad_does_not_have_is_named(home: Path) -> None:
         made(home, home / "other.h5ad", "kind")
 
 
-@pytest.mark.filterwarnings("ignore:Variable names are not unique")
 @pytest.mark.parametrize(("value", "said"), [(np.nan, "A sparse matrix is to be all finite numbers"), (np.inf, "is inf")])
 def test_a_sparse_matrix_with_a_value_that_is_no_number_is_refused(home: Path, value: float, said: str) -> None:
     import anndata as ad
 
     path = annotated(home, "csr")
-    whole = ad.read_h5ad(path)
-    whole.X[2, 3] = value
-    whole.write_h5ad(path)
+    with as_anndata_writes():
+        whole = ad.read_h5ad(path)
+        whole.X[2, 3] = value
+        whole.write_h5ad(path)
     with pytest.raises(DataError, match=f"row 3 in 'ENSG3'.*{said}"):
         made(home, path, "kind")
 
@@ -611,13 +621,13 @@ def test_the_layout_of_mle_bench_is_read_too(home: Path) -> None:
         (lambda f: edit(f / "solution.csv", "S150", "S999"), "has the id 'S999', which"),
         (lambda f: edit(f / "solution.csv", "Public", "Open"), "column 'Usage': 'Open' is none of Public, Private, Ignored"),
         (lambda f: edit(f / "solution.csv", "no,Public", ",Public"), "has no target, and is not Ignored"),
-        (lambda f: edit(f / "test.csv", "age", "years"), "has no column 'age', and"),
+        (lambda f: edit(f / "test.csv", "age", "years"), "the test rows have no column 'age'"),
     ],
 )
 def test_a_competition_that_does_not_fit_together_is_refused_with_the_place(home: Path, spoil: Callable[[Path], object], said: str) -> None:
     folder = competition_folder(home)
     spoil(folder)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(GenoboardError) as caught:
         of_kaggle(home, folder, types=("age=number",))
     assert said in str(caught.value)
     assert not (home / "tasks").exists()
@@ -711,7 +721,7 @@ def gtex(real_data: Path) -> pd.DataFrame:
     folder = real_data / "brain-region" / "gtex-v8"
     X = pd.read_csv(folder / "expression_log2tpm1_2642x117.csv.gz", index_col=0)
     labels = pd.read_csv(folder / "labels.csv", index_col=0).loc[X.index]
-    return X.assign(donor=labels["SUBJID"], region=labels["SMTSD"])
+    return pd.concat([X, labels.rename(columns={"SUBJID": "donor", "SMTSD": "region"})[["donor", "region"]]], axis=1)
 
 
 def test_gtex_as_a_csv_is_a_task_of_13_regions_by_donor(home: Path, gtex: pd.DataFrame) -> None:
@@ -727,10 +737,11 @@ def test_gtex_as_a_csv_is_a_task_of_13_regions_by_donor(home: Path, gtex: pd.Dat
 
 def test_gtex_as_an_h5ad_is_the_same_rows_sparse_or_dense(home: Path, gtex: pd.DataFrame) -> None:
     ad = pytest.importorskip("anndata")
-    values, obs = gtex.iloc[:, :117].to_numpy(np.float32), gtex[["donor", "region"]]
-    var = pd.DataFrame(index=gtex.columns[:117])
-    for name, X in (("dense", values), ("thin", sp.csr_matrix(values))):
-        ad.AnnData(X, obs, var).write_h5ad(home / f"{name}.h5ad")
+    values = gtex.iloc[:, :117].to_numpy(np.float32)
+    with as_anndata_writes():
+        obs = pd.DataFrame({c: list(gtex[c]) for c in ("donor", "region")}, index=list(gtex.index))
+        for name, X in (("dense", values), ("thin", sp.csr_matrix(values))):
+            ad.AnnData(X, obs, pd.DataFrame(index=list(gtex.columns[:117]))).write_h5ad(home / f"{name}.h5ad")
     dense, thin = (made(home, home / f"{n}.h5ad", "region", group="donor", name=n) for n in ("dense", "thin"))
     np.testing.assert_array_equal(
         dense.prepared.X().set_axis(dense.prepared.original_ids).sort_index().to_numpy(),

@@ -168,10 +168,11 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
+def places(site: Path) -> Iterator[dict[str, str]]:
+    """Where the site is read from: the disk, or a server on this machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield {"disk": f"{site.as_uri()}/", "server": f"http://127.0.0.1:{server.server_port}/"}
         server.shutdown()
 
 
@@ -187,20 +188,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Open]:
-    """Open a page; at the end nothing may have been asked of another host, and the console holds no word."""
+def opened(browser: Browser, places: dict[str, str]) -> Iterator[Open]:
+    """Open a page; at the end nothing may have been asked of another place than its own, and the console holds no word."""
     said: list[str] = []
     contexts = []
 
-    def open_(page_name: str, width: int = 1280, scheme: Any = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    def open_(name: str, where: str = "disk", scheme: Any = "light") -> Page:
+        context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, color_scheme=scheme)
         contexts.append(context)
         context.set_default_timeout(10_000)
-        context.on("request", lambda request: said.append(request.url) if not request.url.startswith((address, "data:", "blob:")) else None)
+        own = (places[where], "about:", "data:")
+        context.on("request", lambda request: said.append(request.url) if not request.url.startswith(own) else None)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(address + page_name)
+        page.goto(places[where] + name)
         return page
 
     yield open_
@@ -209,13 +211,13 @@ def opened(browser: Browser, address: str) -> Iterator[Open]:
     assert said == []
 
 
-def test_no_page_is_wider_than_its_window(opened: Open, address: str) -> None:
+def test_no_page_is_wider_than_its_window(opened: Open, places: dict[str, str]) -> None:
     page = opened(HTML[0])
     for name in HTML:
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             if width == WIDTHS[0]:
-                page.goto(address + name)
+                page.goto(places["disk"] + name)
                 assert page.locator("h1").count() == 1, name
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
@@ -236,10 +238,21 @@ def test_light_and_dark_differ_and_both_can_be_read(opened: Open) -> None:
     assert min(least, least_dark) >= 4.5
 
 
-def test_the_search_finds_what_is_asked(opened: Open) -> None:
-    page = opened("index.html")
+@pytest.mark.parametrize("where", ["disk", "server"])
+def test_the_search_finds_what_is_asked(where: str, opened: Open) -> None:
+    page = opened("index.html", where)
     page.get_by_role("textbox", name="Search").click()
     page.keyboard.type("satterthwaite")
     result = page.locator(".md-search-result__link").first
     result.wait_for()
     assert "uncertainty.html" in (result.get_attribute("href") or "")
+
+
+def test_a_reader_chooses_between_light_and_dark(opened: Open) -> None:
+    page = opened("index.html")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    seen = [page.evaluate(ground)]
+    for _ in range(2):
+        page.locator("form[data-md-component=palette] label:visible").click()
+        seen.append(page.evaluate(ground))
+    assert seen[0] == seen[1] != seen[2], "as the system has it, light, dark"

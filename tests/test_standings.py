@@ -51,7 +51,14 @@ class Reader(HTMLParser):
 
 
 def an_entry(**fields: Any) -> Entry:
-    given = {"id": "20260101T000000-x", "board": BOARD, "name": "x", "created": "2026-01-01T00:00:00.000001+00:00", "origin": "run", **fields}
+    given = {
+        "id": "20260101T000000-x",
+        "board": BOARD,
+        "name": "x",
+        "created": "2026-01-01T00:00:00.000001+00:00",
+        "origin": "run",
+        **fields,
+    }
     return Entry(**given)
 
 
@@ -76,11 +83,24 @@ def board(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Any:
 
 def test_an_entry_shows_its_scores_with_intervals_and_how_it_came_about() -> None:
     scores = (Score("f1-macro", 0.5, 0.4, 0.6), Score("auroc", None, reason="a class is absent"), Score("f1[flat]", 0.1))
-    entry = an_entry(scores=scores, parameters={"C": 0.1, "kind": "rbf"}, seed=3, seconds_fit=1.25, code=Code("sklearn", "1.9", state="released"))
+    entry = an_entry(
+        scores=scores, parameters={"C": 0.1, "kind": "rbf"}, seed=3, seconds_fit=1.25, code=Code("sklearn", "1.9", state="released")
+    )
     shown = Reader(html(entry))
     assert shown.inert()
     text = " ".join(shown.text)
-    for word in ("x", "f1-macro", "0.50000", "[0.40000, 0.60000]", "a class is absent", "C=0.1", 'kind="rbf"', "seed 3", "sklearn 1.9 released", entry.id):
+    for word in (
+        "x",
+        "f1-macro",
+        "0.50000",
+        "[0.40000, 0.60000]",
+        "a class is absent",
+        "C=0.1",
+        'kind="rbf"',
+        "seed 3",
+        "sklearn 1.9 released",
+        entry.id,
+    ):
         assert word in text, word
     assert "f1[flat]" not in text
     assert "fold mean" not in text
@@ -153,8 +173,10 @@ def test_another_metric_orders_the_board_and_it_says_so(tmp_path: Path) -> None:
     genoboard.evaluate("brain-region", "prior", workspace=tmp_path)
     other = genoboard.leaderboard("brain-region", workspace=tmp_path, metric="multiclass_log_loss")
     assert "Ordered by multiclass-log-loss; the task ranks by f1-macro." in repr(other)
-    assert other.standings[0]["name"] == "prior"
-    assert other.standings[0]["rank"] == 1
+    losses = [row["scores"]["multiclass-log-loss"] for row in other.standings]
+    assert losses == sorted(losses)
+    assert [row["rank"] for row in other.standings] == [1, 2, 3]
+    assert set(other.standings[0]["intervals"]) >= {"f1-macro", "multiclass-log-loss"}
     with pytest.raises(genoboard.UnknownName, match="Did you mean f1-macro"):
         genoboard.leaderboard("brain-region", workspace=tmp_path, metric="f1-macr")
 

@@ -48,7 +48,7 @@ def of(table: Table, target: Sequence[str], asked: Mapping[str, Kind], group: st
             f"{table.where}: the target {name!r} is {found[0]!r} in every row. There is nothing to tell apart: name another column."
         )
     known = int(len(table) - table[name].null_count)
-    whole = values is not None and bool((values[~np.isnan(values)] % 1 == 0).all())
+    whole = values is not None and bool((np.trunc(values) == values)[~np.isnan(values)].all())
     many = values is None or (whole and (len(found) == 2 or (len(found) <= FEW and known >= ROWS_EACH * len(found))))
     if asked.get(name) == "number" or (asked.get(name) != "category" and not many):
         known_values = columns.require_numbers(table, name)

@@ -142,6 +142,7 @@ for command in (
     keep.remove,
     publish.report,
     publish.cite,
+    publish.pack,
     describe.check,
     host.host,
     host.select,

@@ -186,7 +186,7 @@ def _number(name: str, column: pa.Array, values: NDArray[np.float64], missing: i
     known = values[~np.isnan(values)]
     if known.min() == known.max():
         return Column(name, "ignore", missing, f"one value only, {known[0]:g}")
-    if ID.search(name) and len(np.unique(known)) == len(column):
+    if ID.search(name) and len(np.unique(known)) == len(column) and (np.trunc(known) == known).all():
         return Column(name, "ignore", missing, f"another number in every row: an id; --type {quoted(name)}=number to keep it")
     return Column(name, "number", missing, of)
 

@@ -251,7 +251,8 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
     rows = y.rename(splits.TARGET).to_frame()
     if dataset.part is not None:
         rows[splits.PART] = dataset.part.astype("str")
-    rows = rows.join(dataset.groups.astype("str")).set_axis(opaque(task, original))
+    ids = original.rename(task.id_column) if dataset.opaque else opaque(task, original)
+    rows = rows.join(dataset.groups.astype("str")).set_axis(ids)
     order = np.argsort(rows.index.to_numpy(dtype=object))
     return rows.iloc[order], order
 

@@ -193,17 +193,19 @@ def export(competition: Competition, folder: Path) -> Iterator[Path]:
     if isinstance(whole, Design):
         whole.save(folder / "windows")
         yield folder / "windows"
-    columns = list(competition.form.classes) or [card.target_column]
-    if card.outputs:
-        floor: Any = train[columns].mean().to_dict()
-    elif competition.form.classes:
-        floor = dict.fromkeys(columns, 1.0 / len(columns))
-    else:
-        floor = {card.target_column: float(np.mean(competition.codes(train[card.target_column], card.classes)))}
-    sample = folder / "sample_submission.csv"
+    sample(competition, folder / "sample_submission.csv")
+    yield folder / "sample_submission.csv"
+
+
+def sample(competition: Competition, path: Path) -> None:
+    """Write a submission that says of every test row what training says of all: the same share for each class, or the mean."""
+    form, data = competition.form, competition.data
+    known = np.unique(np.concatenate([f.train for f in competition.folds]))
+    y = competition.codes(data.rows["y"].iloc[known], competition.task.classes)
+    floor = 1.0 / len(form.classes) if form.classes and not competition.task.outputs else y.mean(axis=0)
     # its columns are called as those of a submission, to the letter
-    pd.DataFrame(floor, index=test.index, columns=columns).to_csv(sample)
-    yield sample
+    frame = pd.DataFrame(np.broadcast_to(floor, (len(form.ids), len(form.columns))), index=list(form.ids), columns=list(form.columns))
+    frame.rename_axis(form.id_column).to_csv(path)
 
 
 def _target(y: pd.Series | pd.DataFrame, card: Task) -> pd.DataFrame:

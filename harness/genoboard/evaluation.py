@@ -26,7 +26,7 @@ from .record import SubmissionFolder
 from .run import Run, code, identity, isolation, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
-from .workspace import LOG, OUT_OF_FOLD, PREDICTIONS
+from .workspace import HANDED_IN, LOG, OUT_OF_FOLD, PREDICTIONS
 
 
 def evaluate(
@@ -93,7 +93,8 @@ def evaluate(
 def submit(competition: Competition, path: Path, name: str, message: str = "", tell: Tell = lambda _: None, team: str = "") -> Entry:
     """Score a submission file and record its entry; raise `InvalidSubmission` with everything that is wrong with it."""
     given = submission.read(path, competition.form)
-    scoring.score(competition.metrics[:1], competition.solution, given.prediction)
+    if not competition.split.unscored:
+        scoring.score(competition.metrics[:1], competition.solution, given.prediction)
     enter_controls(competition, Run(competition.plugins.model("prior"), {}, tell=tell))
     with SubmissionFolder(competition, name) as folder:
         entry = look.placed(competition, folder.entry(name, "file"), team)
@@ -182,6 +183,8 @@ def enter_controls(competition: Competition, like: Run, without: str = "") -> No
 
 
 def _missing_controls(competition: Competition, without: str) -> list[ModelSpec]:
+    if competition.split.unscored:
+        return []
     primary = competition.metrics[0]
     standings = Store(competition.workspace.database).standings(competition.board, primary.name, primary.direction)
     there = {s.model for s in standings if s.control and s.verdict == "ok"}
@@ -266,8 +269,17 @@ def measure(
     path = folder.path / PREDICTIONS
     submission.write(path, competition.form, prediction, competition.form.ids)
     read = submission.read(path, competition.form)
+    if competition.split.unscored:
+        hand_in(competition, folder.path / HANDED_IN, read.prediction)
+        return replace(entry, submission_sha256=read.sha256, notes=read.notes, held=f"not scored here: {competition.split.unscored}"), {}
     scores, replicates = scoring.score(competition.metrics, competition.solution, read.prediction)
     by, clusters = competition.split.bootstrap_group or "row", competition.solution.clusters
     entry = replace(entry, scores=scores, submission_sha256=read.sha256, notes=read.notes, cluster=by, clusters=clusters)
     entry = look.placed(competition, replace(entry, scorer=scoring.VERSION))
     return look.taken(competition, folder.path, entry, replicates, read.prediction)
+
+
+def hand_in(competition: Competition, path: Path, prediction: NDArray[Any]) -> None:
+    """Write predictions for whoever has the solution: the same, under the ids that the rows have in their source."""
+    original = competition.data.original_ids.loc[list(competition.form.ids)]
+    submission.write(path, competition.form, prediction, [str(i) for i in original])

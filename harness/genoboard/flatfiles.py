@@ -56,10 +56,14 @@ def _divided(path: Path, sign: str) -> pa.Table:
         if start[:2] == b"PK" or start == b"PAR1" or (start[:2] == b"\x1f\x8b") != packed:
             raise DataError(f"{path} is not what its name says: let it end in what it is, .csv, .csv.gz, .tsv, .tsv.gz or .parquet.")
     # a name may hold commas and line ends, and one that stands twice would be lost on the way
-    with gzip.open(path) if packed else path.open("rb") as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+    with (
+        gzip.open(path) if packed else path.open("rb") as stream,
+        io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+    ):
         try:
             names = next(csv.reader(text, delimiter=sign), [])
-        except (UnicodeDecodeError, csv.Error) as error:
+            "".join(names).encode("utf-8")
+        except (UnicodeEncodeError, csv.Error) as error:
             raise DataError(f"{path}, line 1: {error}. Save the file as UTF-8, its first line the names of columns.") from error
     if not any(names):
         raise DataError(f"{path}, line 1: there are no names of columns. A table begins with them.")

@@ -111,15 +111,8 @@ def of_kaggle(wish: Wish, home: Path, workspace: Workspace, plugins: Plugins, te
     if folder.columns_of and aimed.kind != "regression":
         # in the order of the submission's columns
         aimed = replace(aimed, classes=tuple(c for c in folder.columns_of if c in aimed.classes))
-    if folder.solution is not None:
-        wish = replace(
-            wish,
-            types=(
-                *wish.types,
-                *(f"{n}=ignore" for n in table.names if n not in folder.test.names and n not in (*folder.target, folder.id, wish.group)),
-            ),
-        )
-    recipe, said = _columns(wish, table, aimed, folder.target, folder.id)
+    lacking = () if folder.solution is None else tuple(n for n in table.names if n not in folder.test.names)
+    recipe, said = _columns(wish, table, aimed, folder.target, folder.id, lacking)
     recorded = {f: _sha256(home / f) for f in folder.files}
     size = f"{len(table):,} rows in train, {len(folder.test):,} in test, {'with' if folder.solution is not None else 'without'} a solution"
     plan = _Plan("kaggle", home.resolve(), recorded, recipe, aimed, said, size, tuple(_published(folder, aimed)))
@@ -178,16 +171,20 @@ def _of_cells(wish: Wish, file: Path) -> _Plan:
     return _Plan("h5ad", file.resolve(), {file.name: _sha256(file)}, recipe, aimed, tuple(said), f"{len(table):,} observations")
 
 
-def _columns(wish: Wish, table: Table, aimed: Aim, target: tuple[str, ...], key: str) -> tuple[Recipe, tuple[str, ...]]:
-    """Infer what the columns beside the target are; raise `DataError` where none is left for models."""
+def _columns(
+    wish: Wish, table: Table, aimed: Aim, target: tuple[str, ...], key: str, lacking: Sequence[str] = ()
+) -> tuple[Recipe, tuple[str, ...]]:
+    """Infer what the columns beside the target are, but those that are `lacking` in test; raise `DataError` where none is left for models."""
     _roles(wish, table, target, key)
     asked, taken = columns.parse(wish.types, table.names), (*target, wish.group, key)
     for name, kind in asked.items():
         if name in (wish.group, key) or (name in target and kind == "ignore"):
-            raise UsageError(
-                f"--type {name}={kind}: it is the {'target' if name in target else 'group' if name == wish.group else 'id'} column, which is no feature."
-            )
-    found = [columns.infer(table, n, asked.get(n)) for n in table.names if n not in taken]
+            role = "target" if name in target else "group" if name == wish.group else "id"
+            raise UsageError(f"--type {name}={kind}: it is the {role} column, which is no feature.")
+        if name in lacking and name not in target and kind != "ignore":
+            raise UsageError(f"--type {name}={kind}: the test rows have no column {name!r}, so that no model can be asked by it.")
+    left = [n for n in table.names if n not in taken]
+    found = [Column(n, "ignore", 0, "the test rows do not have it") if n in lacking else columns.infer(table, n, asked.get(n)) for n in left]
     by: dict[str, tuple[str, ...]] = {k: tuple(c.name for c in found if c.kind == k) for k in ("number", "category", "ignore")}
     if not by["number"] and not by["category"]:
         why = "; ".join(f"{c.name!r}: {c.said}" for c in found[:6]) or "there is no other"

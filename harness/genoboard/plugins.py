@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
 
-from . import builtin, hookspecs, taskfile
+from . import builtin, bundle, hookspecs, taskfile
 from .errors import GenoboardError, PluginError, UnknownName, UsageError, nearest
 from .metrics import Metric
 from .model import ModelSpec
@@ -235,6 +235,12 @@ def _with_files(
             )
         found[card.name] = card
         owners[f"task {card.name}"] = owner
+    try:
+        packed = bundle.replaced(workspace, found)
+    except GenoboardError as error:
+        broken[workspace.bundle.name] = str(error)
+    else:
+        found |= {packed.name: packed} if packed is not None else {}
     return dict(sorted(found.items()))
 
 

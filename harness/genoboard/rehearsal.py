@@ -20,8 +20,7 @@ from .model import RunContext
 from .table import Features
 
 REHEARSED = "rehearsed"
-# the names of what is tried; `model_checks` tells of the first even where nothing could be rehearsed
-SEEDED = "the same seed gives the same predictions, bit for bit"
+SEEDED, TWICE = "the same seed gives the same predictions, bit for bit", "asked twice, it answers the same"
 MEND_SEED = "Take the seed from random_state, or from run.seed in fit(X, y, run=...)."
 COPY = "Work on a copy: X.copy(), or values = X.to_numpy(copy=True)."
 FEW, MOST, GAP = 30, 60, 7
@@ -133,7 +132,7 @@ class Rehearsal:
             again = self._asked(self.model, X, classes)
             same = np.array_equal(first, again)
             mend = f"The second answer differs, by up to {np.abs(first - again).max():.3g}. Change nothing of the model in predict."
-            yield "asked twice, it answers the same", same, mend
+            yield TWICE, same, mend
             if same:
                 yield self._beside(X, first, alone[1])
             yield self._refitted(X, y, first)
@@ -187,7 +186,7 @@ class Rehearsal:
         try:
             model, _ = self._fresh(X, other, some, classes[: int(other.max()) + 1] if classes else ())
             worker.seed_everything(self.run.seed)
-            self._fit(model, table.take(X, np.arange(len(X))), y.copy(), self.groups, run)
+            self._fit(model, table.take(X, np.arange(len(X))), y.copy(), self.groups, self.run)
             values = self._asked(model, X, classes)
         except Exception as error:
             return check, False, f"{where(error)} {mend}"

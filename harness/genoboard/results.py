@@ -46,7 +46,8 @@ class Results:
     def __post_init__(self) -> None:
         shown = self.competition.shown(self.entry)
         if shown.held:
-            raise UsageError(f"Nothing is shown of {shown.name} ({shown.id}) before the reveal: {shown.held}.")
+            when = "" if self.competition.split.unscored else " before the reveal"
+            raise UsageError(f"Nothing is shown of {shown.name} ({shown.id}){when}: {shown.held}.")
         object.__setattr__(self, "entry", shown)
 
     @property

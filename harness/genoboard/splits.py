@@ -44,6 +44,7 @@ class Split:
     protocol : ``"module:function"`` where a published study transformed features and target over all rows, test rows too, before
         it dealt them: (X, rows) -> (X, y). Such a split `leaks`, and its target is its own.
     unranked : why entries on this split are shown without ranks, in a sentence; empty where they are ranked.
+    unscored : where the solution is, in a sentence, if it is not here: what is run or submitted is checked, kept, and scored by whoever has it.
     baseline : for regression, the column of `Dataset.groups` over whose values a fold's training rows are averaged: these means are
         the predictions of the null that ``skill`` is measured against. A value that training lacks gets the mean of all training
         rows; so does every row where `baseline` is ``None``.
@@ -63,6 +64,7 @@ class Split:
     rule: str | None = None
     protocol: str | None = None
     unranked: str = ""
+    unscored: str = ""
     baseline: str | None = None
 
     @property
@@ -207,7 +209,7 @@ def _by_rule(split: Split, rows: pd.DataFrame) -> tuple[Fold, ...]:
         if not known[fold.train].all():
             unknown = rows.index[fold.train[~known[fold.train]][0]]
             raise DataError(f"Split {split.name!r} trains on row {unknown!r}, which has no target. Its rule may only ask about such rows.")
-        if not known[fold.test].any():
+        if not known[fold.test].any() and not split.unscored:
             raise DataError(
                 f"Split {split.name!r} asks about {len(fold.test):,} rows, and none of them has a target to score. Bring the solution and ingest again."
             )

@@ -38,6 +38,7 @@ class Dataset:
     notes : what the reader counted, dropped or recognised, one sentence each.
     part : Series (n,) of str on the same index: from which part of a published competition a row comes, or None where all are alike.
         Only rows of the part ``train`` are dealt; a split with a `rule` may ask about the others.
+    opaque : the ids in the index say nothing of the samples already, and stay as they are.
     lacks : kind of group -> why this dataset does not have it, in a sentence; told where a split needs it.
     """
 
@@ -50,6 +51,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     part: pd.Series | None = None
     lacks: Mapping[str, str] = field(default_factory=dict)
+    opaque: bool = False
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,8 @@ def show_entry(where: Path | None, entry: Entry, quiet: bool, seed: bool = False
     for note in entry.notes:
         print(f"  note: {note}")
     print(f"  {where}" if where is not None else "  not recorded (--in-process)")
+    if where is not None and (where / "submission.csv").exists():
+        print(f"  to hand in: {where / 'submission.csv'}")
 
 
 def show_dev(model: str, found: Any, quiet: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ SEALED = "sealed.json.gz"
 SEALED_REPLICATES = "sealed.npz"
 LEAST = 1 << 16  # bytes, which an entry takes in its folder and the index, and more
 TASK_FILE = "task.toml"
+HANDED_IN = "submission.csv"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,16 @@ class Workspace:
     def plugins(self) -> Path:
         """Where plugin folders may lie, installed or not."""
         return self.root / "plugins"
+
+    @property
+    def bundle(self) -> Path:
+        """What says that this workspace is the bundle of one competition, handed out to its participants."""
+        return self.root / "bundle.toml"
+
+    @property
+    def bundled(self) -> Path:
+        """Where a bundle's rows lie."""
+        return self.root / "data"
 
     @property
     def tasks(self) -> Path:

@@ -9,6 +9,7 @@ from .inert import escape
 # in each element, because a style sheet would reach the rest of the notebook; greys that can be read on white and on black
 LINE = "1px solid rgba(127, 127, 127, 0.35)"
 CELL = "padding: 2px 10px; vertical-align: top; background: none; color: inherit; border: 0;"
+SENTENCE = 40  # what is shorter stays on one line
 FAINT = "margin: 4px 0; opacity: 0.75;"
 
 
@@ -28,15 +29,17 @@ def table(
             if i in kept
         )
         body = "\n".join(_row(row, kept, numeric, at in bold) for at, row in enumerate(rows))
-        look = "border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0;"
-        drawn.append(f'<table style="{look}">\n<thead><tr style="background: none;">{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>')
+        look = "font-size: inherit; color: inherit; border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0;"
+        inner = f'<thead><tr style="background: none;">{head}</tr></thead>\n<tbody>\n{body}\n</tbody>'
+        drawn.append(f'<div style="overflow-x: auto;"><table style="{look}">\n{inner}</table></div>')
     drawn += [f'<div style="{FAINT}">{escape(line)}</div>' for line in below if line]
-    return '<div style="overflow-x: auto;">\n' + "\n".join(drawn) + "\n</div>"
+    return "<div>\n" + "\n".join(drawn) + "\n</div>"
 
 
 def _row(cells: Sequence[str], kept: Sequence[int], numeric: Collection[int], bold: bool) -> str:
     weight = " font-weight: bold;" if bold else ""
-    told = "".join(f'<td style="{_cell(i in numeric)}{weight}">{escape(cells[i])}</td>' for i in kept)
+    wrap = [" white-space: nowrap;" if len(cell) < SENTENCE else "" for cell in cells]
+    told = "".join(f'<td style="{_cell(i in numeric)}{weight}{wrap[i]}">{escape(cells[i])}</td>' for i in kept)
     return f'<tr style="background: none;">{told}</tr>'
 
 

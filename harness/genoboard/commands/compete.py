@@ -184,7 +184,7 @@ def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | Non
 
 
 def _next(competitions: Sequence[Competition], told: Sequence[dict[str, Any]], oof: bool) -> None:
-    for number, competition in enumerate(competitions):
+    for number, competition in enumerate(c for c in competitions if not c.split.unscored):
         where = f"{competition.task.name} --split {competition.split.name} --data {competition.data.name}"
         print(f"{'  or' if number else 'Next'}: genoboard leaderboard {where}")
         if oof and told and all("oof" in t for t in told):

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from .. import completion
-from ..options import as_json, task_argument
-from ..terminal import installed, print_json, tell
+from ..options import as_json, data_option, split_option, task_argument
+from ..terminal import competition_of, installed, print_json, tell
 
 
 @click.command()
@@ -71,3 +71,29 @@ def cite(task: str, as_json: bool) -> None:
         print(f"  dataset {d['name']}: {d['cite'] or 'no publication known'}" + (f"\n    licence: {d['licence']}" if d["licence"] else ""))
     for reference in told["references"]:
         print(f"  {reference}")
+
+
+@click.command()
+@task_argument
+@split_option
+@data_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="A new folder, or DIR.zip; TASK-bundle by default.")
+@as_json
+@click.pass_obj
+def pack(workspace: str | None, task: str, split: str | None, data_name: str | None, output: Path | None, as_json: bool) -> None:
+    """Pack what the participants of a competition are handed: the rows of a held-out split without the solution.
+
+    The folder is a workspace in which run, run --dev and submit work; what they predict there is submitted here.
+    """
+    from .. import packing
+
+    competition = competition_of(workspace, task, split, data_name)
+    output = output or Path(f"{task}-bundle")
+    wrote = packing.pack_into_archive(competition, output) if output.suffix == ".zip" else list(packing.pack(competition, output))
+    if as_json:
+        print_json({"task": task, "data": competition.data.name, "split": competition.split.name, "wrote": [str(p) for p in wrote]})
+        return
+    for path in wrote:
+        print(f"wrote {path}")
+    where = f"{task} -f FILE.csv --name NAME --split {competition.split.name} --data {competition.data.name}"
+    print(f"Next: hand out {output}; then, with what comes back: genoboard submit {where}")
