@@ -293,7 +293,7 @@ def test_odd_names_go_through_every_step(home: Path) -> None:
     frame["part "] = [f"é {i // 3}" for i in range(90)]
     done = made(home, written(frame, home / "odd.csv"), "y", group="part ")
     assert list(done.prepared.X().columns) == ODD
-    for model in ("logistic-regression", "random-forest"):
+    for model in ("sklearn.naive_bayes:GaussianNB", "xgboost"):
         assert evaluate(opened(home), model).verdict == "ok"
 
 
@@ -312,6 +312,7 @@ def test_any_names_of_columns_come_out_of_the_file_as_they_went_in(names: list[s
         assert flatfiles.read(path).names == [names[0].removeprefix("\ufeff"), *names[1:]]
 
 
+@pytest.mark.slow
 def test_everything_works_on_a_new_task_at_once(home: Path) -> None:
     made(home, written(patients(), home / "p.csv"), "grows", group="patient", id="sample")
     competition = opened(home)
@@ -728,13 +729,16 @@ def test_gtex_as_a_csv_is_a_task_of_13_regions_by_donor(home: Path, gtex: pd.Dat
     file = home / "gtex.csv.gz"
     gtex.to_csv(file, index_label="SAMPID")
     done = made(home, file, "region", group="donor", id="SAMPID")
-    assert (len(done.task.classes), done.prepared.about["rows"], done.prepared.about["features"]) == (13, 2642, 117)
+    assert (len(done.task.classes), done.prepared.about["rows"], done.prepared.about["features"]) == (13, 2642, 116)
     assert done.prepared.about["groups"] == {"donor": 382}
     X = done.prepared.X().set_axis(done.prepared.original_ids).loc[gtex.index]
-    np.testing.assert_array_equal(X.to_numpy(), gtex.iloc[:, :117].to_numpy(np.float32))
+    genes = gtex.iloc[:, :117]
+    assert "one value only, 0" in next(line for line in done.said if line.split()[0] == genes.columns[genes.nunique() == 1].item())
+    np.testing.assert_array_equal(X.to_numpy(), genes.loc[:, genes.nunique() > 1].to_numpy(np.float32))
     assert evaluate(opened(home), "logistic-regression").score("accuracy").value > 0.75  # type: ignore[operator, union-attr]
 
 
+@pytest.mark.slow
 def test_gtex_as_an_h5ad_is_the_same_rows_sparse_or_dense(home: Path, gtex: pd.DataFrame) -> None:
     ad = pytest.importorskip("anndata")
     values = gtex.iloc[:, :117].to_numpy(np.float32)
@@ -785,7 +789,7 @@ def test_civic_as_a_tsv_is_a_task_of_its_short_fields(home: Path, real_data: Pat
     assert "evidence_statement" in told
     assert any(c.startswith("evidence_type=") for c in done.prepared.X())
     assert splits.groups_of(done.prepared.rows) == ["gene"]
-    assert evaluate(opened(home), "random-forest").score("accuracy").value > 0.5  # type: ignore[operator, union-attr]
+    assert evaluate(opened(home), "sklearn.naive_bayes:BernoulliNB").score("accuracy").value > 0.4  # type: ignore[operator, union-attr]
 
 
 # The command line, in processes
@@ -801,6 +805,7 @@ def said(home: Path, *words: object, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_user_goes_from_a_file_to_a_board_by_commands_alone(home: Path) -> None:
     written(patients(), home / "p.csv")
     out = said(home, "new", "task", "mine", "--from", "p.csv", "--target", "grows", "--group", "patient", "--id", "sample", "--type", "note=ignore")

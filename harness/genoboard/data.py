@@ -40,7 +40,7 @@ class Prepared:
 
     Parameters
     ----------
-    about : what the cache says of it: ``fingerprint``, ``rows``, ``features``, ``unit``, ``groups``, ``grouping``, ``notes``, ``created``, ``splits``.
+    about : what the cache says of it: ``fingerprint``, ``rows``, ``features``, ``unit``, ``groups``, ``grouping``, ``notes``, ``created``, ``splits``, ``files``.
     rows : DataFrame (n, 1 + g), indexed by opaque id: ``y``, where there are any ``part``, and one column per kind of group.
     seen : the features as a published protocol sees them, in place of those in the cache; or None.
     """

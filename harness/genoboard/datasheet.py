@@ -53,7 +53,7 @@ def task(card: Task, workspace: str | None, only: str | None = None) -> dict[str
         how = "generated when first used" if source and source.generate else f"genoboard data {card.name} --from DIR"
         if source and source.files:
             how += f", or genoboard data {card.name} --download"
-        about = {k: v for k, v in (about or {}).items() if k not in ("name", "task", "splits")}
+        about = {k: v for k, v in (about or {}).items() if k not in ("name", "task", "splits", "files")}
         found.append(
             {
                 "name": name,
