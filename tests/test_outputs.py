@@ -25,9 +25,9 @@ from genoboard.datasheet import export
 from genoboard.errors import DataError, InvalidSubmission
 from genoboard.evaluation import cross_validate, evaluate, submit
 from genoboard.plugins import Plugins, load_plugins
+from genoboard.predicting import predict_outputs
 from genoboard.rows import view
 from genoboard.testing import check_task
-from genoboard.worker import predict_outputs
 from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.store import Store
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoboard import DataError, PluginError, UnknownName, taskfile
+from genoboard import DataError, PluginError, UnknownName, taskfile, toml
 from genoboard.plugins import load_plugins
 from genoboard.workspace import Workspace
 
@@ -151,14 +151,21 @@ def test_another_content_of_a_metrics_file_is_another_version(tmp_path: Path) ->
 
 
 texts = st.text(st.characters(codec="utf-8"))
-plain = st.one_of(texts, st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False), st.lists(texts), st.dictionaries(texts, texts, min_size=1))
+plain = st.one_of(
+    texts,
+    st.booleans(),
+    st.integers(-(2**60), 2**60),
+    st.floats(allow_nan=False),
+    st.lists(texts),
+    st.dictionaries(texts, texts, min_size=1),
+)
 
 
 @given(st.dictionaries(texts, plain), st.lists(st.dictionaries(texts, plain), min_size=1, max_size=3))
 def test_what_is_written_is_what_is_read_whatever_the_names(top: dict[str, Any], several: list[dict[str, Any]]) -> None:
     flat = {f"k{k}": v for k, v in top.items() if not isinstance(v, dict)}
     written = {**flat, "table": top, "one": several}
-    read = tomllib.loads(taskfile.dump(written, "a heading"))
+    read = tomllib.loads(toml.dump(written, "a heading"))
     assert read == written
     assert all(math.copysign(1, a) == math.copysign(1, b) for a, b in zip(numbers(read), numbers(written), strict=True))
 

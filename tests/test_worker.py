@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
-from genoboard import ModelSpec, landlock, sandbox, worker
+from genoboard import ModelSpec, building, landlock, sandbox
 from genoboard.isolation import Limits
 from genoboard.sandbox import Job, Outcome
 
@@ -107,14 +107,17 @@ def test_while_a_model_is_fitted_the_test_rows_are_nowhere_in_its_job_folder_and
         "memory",
         "model",
         "network",
+        "outputs",
         "parameters",
         "parent",
         "path",
         "reads",
         "seconds",
         "seed",
+        "takes_missing",
         "target_kind",
         "threads",
+        "together",
         "withheld",
     ]
 
@@ -453,9 +456,9 @@ def test_in_this_process_the_models_own_exception_comes_through(tmp_path: Path) 
 
 def test_seed_and_threads_reach_catboost_though_it_lists_only_parameters_that_were_set() -> None:
     told = {"model": "catboost:CatBoostClassifier", "parameters": {"iterations": 3}, "seed": 7, "threads": 2}
-    assert worker.build(told).get_params() == {"iterations": 3, "random_state": 7, "thread_count": 2}
+    assert building.build(told).get_params() == {"iterations": 3, "random_state": 7, "thread_count": 2}
     chosen = {**told, "parameters": {"random_seed": 5}}
-    assert worker.build(chosen).get_params() == {"random_seed": 5, "thread_count": 2}
+    assert building.build(chosen).get_params() == {"random_seed": 5, "thread_count": 2}
 
 
 # What is prepared before

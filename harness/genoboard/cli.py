@@ -13,7 +13,6 @@ import click
 
 from .commands import compete, describe, enter, host, judge, keep, new, publish
 from .errors import GenoboardError, InvalidSubmission, UsageError
-from .lease import FULL
 from .terminal import Shown, installed, print_json, tell
 from .version import __version__
 
@@ -85,6 +84,8 @@ def main() -> None:
         _write_no_more()
         sys.exit(1)
     except OSError as error:
+        from .lease import FULL  # here, because most words of a command line are answered in less time than that takes
+
         if error.errno in FULL:
             if error.filename is None:
                 _write_no_more()

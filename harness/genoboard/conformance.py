@@ -29,7 +29,9 @@ def where(error: BaseException) -> str:
     while trace is not None:
         frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    strange = [f for f in frames if "site-packages" not in f[0] and not f[0].startswith((HERE, "<"))]
+    # compiled code names files that are not here
+    frames = [f for f in frames if Path(f[0]).is_absolute()]
+    strange = [f for f in frames if "site-packages" not in f[0] and not f[0].startswith(HERE)]
     said = f"{type(error).__name__}: {' '.join(str(error).split())[:400]}".rstrip(": .")
     if not (strange or frames):
         return f"{said}."

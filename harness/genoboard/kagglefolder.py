@@ -141,7 +141,8 @@ def read(path: Path, tell: Tell, recipe: Recipe) -> Dataset:
     y = pd.concat([ownfiles.target(train, recipe, known), answers.set_axis(asked)])
     part = pd.Series([TRAIN] * len(train) + list(usage), index=index, dtype="str", name=PART)
     counts = part[len(train) :].value_counts()
-    notes.append("test rows: " + ", ".join(f"{n:,} {p}" for p, n in counts.items()) + "; ignored ones are asked and never scored")
+    ignored = "; those are asked and never scored" if IGNORED in counts else ""
+    notes.append("test rows: " + ", ".join(f"{n:,} {p}" for p, n in counts.items()) + ignored)
     groups = ownfiles.groups(both, recipe.group, index) if recipe.group in folder.test.names else _own_groups(train, recipe, known, asked)
     return Dataset(X, y, groups, unit=ownfiles.UNIT, notes=tuple(notes), part=part)
 

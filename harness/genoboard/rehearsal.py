@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import gaps, table, worker
+from . import building, gaps, predicting, table, worker
 from .conformance import where
 from .design import Design
 from .model import RunContext
@@ -96,18 +96,18 @@ class Rehearsal:
             path.write_text(self.source, encoding="utf-8")
             told["model"] = f"{path}:{self.target}"
         worker.seed_everything(run.seed)
-        model = worker.build(told)
+        model = building.build(told)
         worker.seed_everything(run.seed)
         return model
 
     def _fit(self, model: Any, X: Features, y: NDArray[Any], groups: NDArray[np.int64], run: RunContext) -> Any:
-        worker.refuse_other_estimators(model, "multiclass" if run.classes else "regression")
+        building.refuse_other_estimators(model, "multiclass" if run.classes else "regression")
         asked = inspect.signature(model.fit).parameters
         extra = {name: value for name, value in (("groups", groups), ("run", run)) if name in asked}
         return model.fit(X, y, **extra)
 
     def _asked(self, model: Any, X: Features, classes: Sequence[str]) -> NDArray[np.float64]:
-        frame, _ = worker.predict(model, table.take(X, np.arange(len(X))), tuple(classes))
+        frame, _ = predicting.predict(model, table.take(X, np.arange(len(X))), tuple(classes))
         return frame.to_numpy(dtype=np.float64)
 
     def _fresh(self, X: Features, y: NDArray[Any], at: NDArray[np.intp], classes: Sequence[str]) -> tuple[Any, RunContext]:
@@ -120,7 +120,7 @@ class Rehearsal:
         """Give what each trial came to; what compares predictions is left out where these are random."""
         every, classes = np.arange(len(X)), self.run.classes
         rows = table.take(X, every)
-        frame, _ = worker.predict(self.model, rows, classes)
+        frame, _ = predicting.predict(self.model, rows, classes)
         first = frame.to_numpy(dtype=np.float64)
         yield "predict leaves X as it is", _print(rows) == _print(X), COPY
         second = self._asked(self._fresh(X, y, every, classes)[0], X, classes)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
@@ -54,8 +54,12 @@ class TaskCheck:
     def findings(self) -> Iterator[Finding]:
         """Give what each check comes to; what cannot be looked at, since something before it failed, is left out."""
         task = self.task
+        known = tuple(name for name in task.controls if name in self.plugins.models)
         for name in task.controls:
-            yield Finding.of(f"its control {name} is registered", name in self.plugins.models, "Register it, or name another control.")
+            yield Finding.of(f"its control {name} is registered", name in known, "Register it, or name another control.")
+        if known != task.controls:
+            yield from (f for f in replace(self, task=replace(task, controls=known)).findings() if "is registered" not in f.check)
+            return
         try:
             for metric in self.plugins.metrics_of(task):
                 scoring.formula(metric)

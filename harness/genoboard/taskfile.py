@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -17,6 +16,7 @@ from .errors import DataError, nearest
 from .metrics import Metric, Reads
 from .splits import Split
 from .task import DataSource, RemoteFile, Target, Task
+from .toml import dump as dump
 from .workspace import TASK_FILE, Workspace, slug
 
 READERS = {
@@ -50,7 +50,6 @@ PANELS: Mapping[Target, tuple[str, ...]] = {
         _PANELS + "splits",
     ),
 }
-WIDTH = 110
 TOP = ("name", "title", "summary", "target", "classes", "outputs", "id_column", "target_column", "metrics", "controls")
 DATA = ("name", "reads", "path", "sha256", "target", "id", "group", "layer")
 COLUMNS = ("number", "category", "ignore")
@@ -295,42 +294,3 @@ class _Keys:
         if value not in allowed:
             raise self.wrong(key, f"is to be one of {', '.join(allowed)}")
         return value
-
-
-def dump(tables: Mapping[str, Any], heading: str) -> str:
-    """Return TOML: plain values first, then a table for every mapping, and ``[[name]]`` for every list of mappings; `heading` is a comment."""
-    plain = {k: v for k, v in tables.items() if not _is_table(v)}
-    lines = [f"# {line}" for line in heading.splitlines()]
-    lines += [f"{_key(k)} = {_value(v)}" for k, v in plain.items()]
-    for name, content in tables.items():
-        for one in [content] if isinstance(content, Mapping) else content if _is_table(content) else []:
-            lines += ["", f"[{name}]" if isinstance(content, Mapping) else f"[[{name}]]"]
-            lines += [f"{_key(k)} = {_value(v)}" for k, v in one.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Mapping))
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        cells = [_value(v) for v in value]
-        if sum(map(len, cells)) + 2 * len(cells) < WIDTH:
-            return f"[{', '.join(cells)}]"
-        lines = [""]
-        for cell in cells:
-            if len(lines[-1]) + len(cell) > WIDTH:
-                lines.append("")
-            lines[-1] += f"{cell}, "
-        return "[\n" + "".join(f"    {line.rstrip()}\n" for line in lines if line) + "]"
-    # JSON spells texts, numbers and truth as TOML does, but for infinity and the one control character that JSON leaves alone
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
-import importlib.util
 import inspect
 import json
 import os
@@ -22,23 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import confinement, keeper
+from .building import build, refuse_other_estimators
 from .errors import ModelFailed
 from .isolation import Limits, peak_memory
+from .predicting import predict, predict_outputs
 from .syscalls import libc
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
 
-    from .table import Features
+    pass
 
 WRITABLE = ("out", "run", "scratch")
 FITTED = b"fitted"
 ANSWERED = b"answered"
-ROUNDING = 1e-6
-SEEDS = ("random_state", "random_seed")
-THREADS = ("n_jobs", "thread_count")
 
 
 def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None:
@@ -109,161 +103,6 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
     save_artifacts(model, out / "artifacts")
     told_too = {"labels_only": labels_only, "notes": notes, "versions": versions(), "sources": sources_of(job)}
     answer(out, "ok", "", seconds_fit=seconds_fit, seconds_predict=seconds_predict, **told_too)
-
-
-def build(told: Mapping[str, Any]) -> Any:
-    """Return the unfitted model with its parameters, and the run's seed and threads wherever it has a place for them.
-
-    A ``random_state`` that somebody set in an estimator object stays; threads are the run's to give.
-    """
-    parameters: dict[str, Any] = dict(told["parameters"])
-    flat = {k: v for k, v in parameters.items() if "__" not in k}
-    nested = {k: v for k, v in parameters.items() if "__" in k}
-    made = resolve(told["model"])
-    blank = callable(made) and (inspect.isclass(made) or not hasattr(made, "fit"))
-    if blank:
-        model = made(**flat)
-    else:
-        model, nested = made, parameters
-    if not hasattr(model, "fit"):
-        raise ModelFailed("failed", f"{told['model']} is a {type(model).__name__} without fit(X, y): it is not a model.")
-    if nested:
-        model.set_params(**nested)
-    if hasattr(model, "get_params") and hasattr(model, "set_params"):
-        places = {k: v for k, v in {**unlisted(model), **model.get_params(deep=True)}.items() if k not in parameters}
-        threads = {k: told["threads"] for k in places if k.rpartition("__")[2] in THREADS}
-        seeds = {k: told["seed"] for k, v in places.items() if k.rpartition("__")[2] in SEEDS and (blank or v is None)}
-        if seeds or threads:
-            model.set_params(**seeds, **threads)
-    return model
-
-
-def unlisted(model: Any) -> dict[str, None]:
-    """Return a place for the seed and one for the threads that `get_params` keeps to itself: CatBoost's lists what was set alone."""
-    try:
-        takes = inspect.signature(type(model)).parameters
-    except ValueError:
-        return {}
-    listed = model.get_params(deep=False)
-    firsts = (next((n for n in names if n in takes), None) for names in (SEEDS, THREADS) if not set(names) & set(listed))
-    return dict.fromkeys(n for n in firsts if n is not None)
-
-
-def resolve(target: str) -> Any:
-    """Return what ``module:name``, ``file.py:name`` or ``file.pkl:`` (an estimator sent by the parent) stands for."""
-    place, _, name = target.rpartition(":")
-    if place.endswith(".pkl"):
-        import cloudpickle
-
-        return cloudpickle.loads(Path(place).read_bytes())
-    if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        assert spec is not None, place
-        assert spec.loader is not None, place
-        module = importlib.util.module_from_spec(spec)
-        # registered and on the path, so that joblib's processes find what is pickled of it
-        sys.modules[spec.name] = module
-        sys.path.insert(0, str(Path(place).parent))
-        spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(place)
-    if not hasattr(module, name):
-        raise ModelFailed("failed", f"{Path(place).name} has no {name}.")
-    return getattr(module, name)
-
-
-def refuse_other_estimators(model: Any, target_kind: str) -> None:
-    """Refuse a transformer, or a regressor on a classification task, before it has cost any time."""
-    try:
-        kind = model.__sklearn_tags__().estimator_type
-    except Exception:
-        # a duck without tags is asked to show itself by what it predicts
-        kind = None
-    if not hasattr(model, "predict") and not hasattr(model, "predict_proba"):
-        raise ModelFailed("failed", f"{type(model).__name__} has neither predict nor predict_proba: it cannot enter a competition.")
-    wanted = "regressor" if target_kind == "regression" else "classifier"
-    if kind is not None and kind != wanted:
-        article = "an" if kind[0] in "aeiou" else "a"
-        raise ModelFailed("failed", f"{type(model).__name__} is {article} {kind.replace('_', ' ')}; this task needs a {wanted}.")
-
-
-def predict(model: Any, X: Features, classes: tuple[str, ...]) -> tuple[pd.DataFrame, bool]:
-    """Return predictions, one row per row of X; one column per class, or ``prediction``. True beside labels without probabilities.
-
-    `classes` are those of the training rows; code i stands for ``classes[i]``.
-    """
-    import numpy as np
-    import pandas as pd
-
-    if not classes:
-        values = np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
-        expect_shape(values, (len(X), 1), "predict")
-        return pd.DataFrame({"prediction": values[:, 0]}, index=X.index), False
-    if hasattr(model, "predict_proba"):
-        probability = np.asarray(model.predict_proba(X), dtype=np.float64)
-        # float32 rounds to a hair outside [0, 1]; anything more is for the validator to name
-        inside = probability.clip(0.0, 1.0)
-        probability = np.where(np.abs(probability - inside) <= ROUNDING, inside, probability)
-        codes = as_codes(getattr(model, "classes_", range(len(classes))), len(classes), "classes_ holds")
-        expect_shape(probability, (len(X), len(codes)), "predict_proba")
-        frame = pd.DataFrame(0.0, index=X.index, columns=list(classes))
-        frame[[classes[c] for c in codes]] = probability
-        return frame, False
-    labels = np.asarray(model.predict(X)).reshape(-1)
-    expect_shape(labels, (len(X),), "predict")
-    codes = as_codes(labels, len(classes), "predict() gave")
-    return pd.DataFrame(np.eye(len(classes))[codes], index=X.index, columns=list(classes)), True
-
-
-def predict_outputs(model: Any, X: Features, outputs: tuple[str, ...], labels: bool) -> tuple[pd.DataFrame, bool]:
-    """Return predictions of a target of several columns, one column each. True beside labels without probabilities.
-
-    A model of them all answers as scikit-learn's do: `predict_proba` with (n, K), or with a list of (n, 2); `predict` with (n, K).
-    """
-    import numpy as np
-    import pandas as pd
-
-    from .apart import Apart
-
-    classes, labels_only = ("0", "1") if labels else (), False
-    if isinstance(model, Apart):
-        columns = []
-        for one in model.models_:
-            if isinstance(one, float):
-                columns.append(np.full(len(X), one))
-                continue
-            frame, only = predict(one, X, classes)
-            columns.append(frame.iloc[:, -1].to_numpy())
-            labels_only |= only
-        values = np.column_stack(columns)
-    elif labels and hasattr(model, "predict_proba"):
-        answer = model.predict_proba(X)
-        if isinstance(answer, list):
-            # where training knows one value alone, there is one column: of 0, or of 1
-            known = model.classes_
-            answer = np.column_stack([p[:, list(c).index(1)] if 1 in c else np.zeros(len(X)) for p, c in zip(answer, known, strict=True)])
-        values = np.asarray(answer, dtype=np.float64)
-    else:
-        values, labels_only = np.asarray(model.predict(X), dtype=np.float64), labels
-    expect_shape(values, (len(X), len(outputs)), "predict_proba" if labels and not labels_only else "predict")
-    return pd.DataFrame(values, index=X.index, columns=list(outputs)), labels_only
-
-
-def as_codes(values: Any, k: int, said: str) -> NDArray[np.int64]:
-    """Return class codes as int64; raise `ModelFailed` at the first value that is none of 0..k-1."""
-    import numpy as np
-
-    values = np.asarray(values).tolist()
-    wrong = next((i for i, v in enumerate(values) if v not in range(k)), None)
-    if wrong is not None:
-        raise ModelFailed("invalid", f"{said} {values[wrong]!r} at place {wrong + 1}, which is not one of the class codes 0..{k - 1}.")
-    return np.array(values, dtype=np.int64)
-
-
-def expect_shape(values: Any, shape: tuple[int, ...], method: str) -> None:
-    """Raise `ModelFailed` unless `values` has this shape."""
-    if values.shape != shape:
-        raise ModelFailed("invalid", f"{method}() returned an array of shape {values.shape}; {shape} was expected.")
 
 
 def save_artifacts(model: Any, folder: Path) -> None:

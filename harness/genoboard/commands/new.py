@@ -55,14 +55,16 @@ def task(workspace: str | None, name: str, file: Path | None, kaggle: Path | Non
             raise UsageError("--target, --group and the others tell of a file. Name it with --from FILE.")
         from .. import scaffold
 
-        for path in scaffold.task(name, Path(name)):
+        wrote = scaffold.task(name, Path())
+        for path in wrote:
             print(f"wrote {path}")
-        print(f"Next: pip install -e {shlex.quote(name)}, then genoboard check {name}")
+        print(f"Next: pip install -e {shlex.quote(str(wrote[0].parent))}, then genoboard check {name}")
         return
     from .. import founding
+    from ..plan import Wish
 
     low, high = bounds or (None, None)
-    wish = founding.Wish(name, target, group, key, layer, types, metrics, direction or "", low, high, reads or "")
+    wish = Wish(name, target, group, key, layer, types, metrics, direction or "", low, high, reads or "")
     made = (
         founding.of_file(wish, file, place, installed(), tell)
         if file is not None
@@ -93,6 +95,9 @@ def model(name: str, kind: str, task: str | None) -> None:
     """Make the folder of a plugin that brings a model: its card, a class to fill in, and a test."""
     from .. import scaffold
 
-    for path in scaffold.model(name, Path(name), kind, task):
+    wrote = scaffold.model(name, Path(), kind, task)
+    for path in wrote:
         print(f"wrote {path}")
-    print(f"Next: pip install -e {shlex.quote(name)}, then genoboard check {name}, then genoboard run {task or 'TASK'} {name}")
+    print(
+        f"Next: pip install -e {shlex.quote(str(wrote[0].parent))}, then genoboard check {name}, then genoboard run {task or 'TASK'} {name}"
+    )
