@@ -28,6 +28,7 @@ from genoboard import (
     catalog,
     data,
     founding,
+    output_panels,
     regression_panels,
     reporting,
     scoring,
@@ -359,9 +360,16 @@ def test_several_labels_are_a_multilabel_task(home: Path) -> None:
     done = made(home, written(frame.drop(columns="grows"), home / "p.csv"), *names, group="patient")
     assert (done.task.target, done.task.outputs, done.task.classes) == ("multilabel", tuple(names), ())
     assert not any(s.stratified for s in done.task.splits)
-    entry = evaluate(opened(home), "logistic-regression")
+    competition = opened(home)
+    entry = evaluate(competition, "logistic-regression")
     assert entry.verdict == "ok"
-    assert entry.score("auroc").value > 0.7  # type: ignore[operator, union-attr]
+    auroc = entry.score("auroc")
+    assert auroc is not None
+    assert auroc.value > 0.7  # type: ignore[operator]
+    table = output_panels.scores_by_output(Results(competition, entry)).table
+    assert sorted(table["output"]) == names
+    assert table["value"].mean() == pytest.approx(auroc.value)
+    assert (table["low"] < table["value"]).all()
 
 
 def test_several_numbers_are_a_regression_of_several_values(home: Path) -> None:
@@ -375,7 +383,7 @@ def test_several_numbers_are_a_regression_of_several_values(home: Path) -> None:
     assert entry.verdict == "ok"
     assert entry.score("r2").value > 0.9  # type: ignore[operator, union-attr]
     drawn, _ = reporting.figures(Results(competition, entry))
-    assert {"Model comparison", "Predicted against true", "Residuals by predicted value"} <= {f.title for f in drawn}
+    assert {"Model comparison", "Scores by output", "Predicted against true", "Residuals by predicted value"} <= {f.title for f in drawn}
     assert set(next(f for f in drawn if f.title == "Predicted against true").table["output"]) == {"weight", "girth"}
 
 

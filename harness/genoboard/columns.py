@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -47,8 +48,12 @@ class Table:
     first: int = 2
     row: str = "line"
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.content.column_names)}
+
     def __getitem__(self, name: str) -> pa.Array:
-        if name not in self.content.column_names:
+        if name not in self._places:
             near = nearest(name, self.content.column_names, most=3)
             known = self.content.column_names
             there = (
@@ -62,12 +67,12 @@ class Table:
                 else ""
             )
             raise DataError(f"{self.where} has no column {name!r}. {there}{hint}")
-        return self.content.column(name).combine_chunks()
+        return self.content.column(self._places[name]).combine_chunks()
 
     @property
     def names(self) -> list[str]:
         """The columns' names, in order."""
-        return list(self.content.column_names)
+        return list(self._places)
 
     def __len__(self) -> int:
         return int(self.content.num_rows)

@@ -67,12 +67,13 @@ class Subject:
         """Return the kinds and targets that it is tried on."""
         card = self.card
         kinds = sorted(set(card.kinds) & set(cohorts.MADE))
+        if card.any_parameters:
+            # a model by its path has no card that tells what it is for: it is for what it can do, and tried in this order
+            kinds = ["tabular", "text", "bins"]
         classes = [t for t in ("multiclass", "binary") if t in card.targets][:1]
         stages = [(kind, target) for kind in kinds for target in (*classes, *({"regression"} & set(card.targets)))]
         if not card.any_parameters:
             return stages
-        # a model by its path has no card that tells what it is for: it is for what it can do
-        stages.sort(key=lambda stage: stage[0] == "text")
         return [next((s for s in stages if not Stage(self, *s).fails(())), stages[0])]
 
 
@@ -159,7 +160,7 @@ class Stage:
 
     def _run(self, X: Features, y: NDArray[Any], stand_in: object | None = None, outputs: tuple[str, ...] = ()) -> Outcome:
         """Fit and predict the same rows in the worker, as a run does."""
-        card = self.subject.card
+        card = replace(self.subject.card, kinds=(self.kind,))
         classes = tuple(f"class {i}" for i in range(int(y.max()) + 1)) if self.target != "regression" and not outputs else ()
         target = ("regression" if self.target == "regression" else "multilabel") if outputs else self.target
         job = Job(

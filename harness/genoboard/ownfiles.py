@@ -107,21 +107,23 @@ def target(table: Table, recipe: Recipe, index: pd.Index) -> pd.Series | pd.Data
 def features(table: Table, recipe: Recipe, notes: list[str]) -> pd.DataFrame:
     """Return numbers, and a column of 0 and 1 for every level of a category, in the table's order; what was missing is counted in notes."""
     made: dict[str, NDArray[np.float32]] = {}
+    of_numbers, of_categories = set(recipe.number), set(recipe.category)
     missing, gaps, without = 0, 0, 0
     for name in table.names:
-        if name in recipe.number:
+        if name in of_numbers:
             values = columns.require_numbers(table, name)
             lost = int(np.isnan(values).sum())
             missing, gaps = missing + lost, gaps + (lost > 0)
             new = {name: values.astype(np.float32)}
-        elif name in recipe.category:
+        elif name in of_categories:
             without += table[name].null_count
             new = columns.one_hot(table, name)
         else:
             continue
-        if twice := made.keys() & new.keys():
+        twice = next((n for n in new if n in made), None)
+        if twice is not None:
             raise DataError(
-                f"{table.where}: column {name!r} becomes a feature called {min(twice)!r}, and another one is called so. Rename one of them."
+                f"{table.where}: column {name!r} becomes a feature called {twice!r}, and another one is called so. Rename one of them."
             )
         made.update(new)
     for name in (*recipe.number, *recipe.category):

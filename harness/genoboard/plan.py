@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from . import aim, cells, columns, flatfiles, kagglefolder, ownfiles
 from .aim import Aim
 from .columns import Column, Table
@@ -179,8 +181,14 @@ def _like_target(table: Table, found: Sequence[Column], target: tuple[str, ...],
     """Say which features are nothing but the target under another name."""
     if len(target) > 1:
         return []
-    truth = columns.names(table[target[0]])
-    same = [c.name for c in found if c.kind != "ignore" and columns.names(table[c.name]) == truth]
+    truth = table[target[0]]
+    values, words = columns.numbers(truth), columns.names(truth)
+    same = []
+    for c in found:
+        if c.kind == "number" and values is not None and np.array_equal(values, columns.require_numbers(table, c.name), equal_nan=True):
+            same.append(c.name)
+        elif c.kind == "category" and columns.names(table[c.name]) == words:
+            same.append(c.name)
     return [f"  {n!r} is the target once more, row by row: leave it out with --type {columns.quoted(n)}=ignore" for n in same]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from . import audit, data, evaluation, scoring, splits, submission
 from .competition import Competition
 from .conformance import Finding, where
 from .data import Prepared
-from .errors import GenoboardError
+from .errors import GenoboardError, UsageError
 from .figure import Figure, themed
 from .plugins import Plugins
 from .results import NotDrawn, Results
@@ -119,7 +120,7 @@ class TaskCheck:
             )
             if not metric.better(best, floor):
                 return
-            names = [c.name for c in competition.controls()] or self._floor()
+            names = [c.name for c in competition.controls()] or _floor(competition)
             self.tell(f"  split {split.name}: running {', '.join(names)}")
             entry = None
             for control in names:
@@ -142,10 +143,6 @@ class TaskCheck:
             if panels and entry is not None:
                 yield from self._drawn(competition, entry)
 
-    def _floor(self) -> list[str]:
-        """Return a model that any task can be tried with that has no control."""
-        return [name for name in FLOORS if self.task.target in self.plugins.models[name].targets]
-
     def _drawn(self, competition: Competition, entry: Entry) -> Iterator[Finding]:
         """Check that every panel draws an entry, or says that it has nothing to show."""
         if not self.task.panels:
@@ -166,6 +163,15 @@ class TaskCheck:
             except Exception as error:
                 said = f"{where(error)} What it cannot show it says by NotDrawn(reason)."
             yield Finding.of(f"its panel {target} draws, or says why not", not said, said)
+
+
+def _floor(competition: Competition) -> list[str]:
+    """Return a model that looks at nothing, for a task that has no control."""
+    for name in FLOORS:
+        with suppress(UsageError):
+            competition.takes(competition.plugins.models[name])
+            return [name]
+    return []
 
 
 def _shown(figures: Sequence[Any], titles: set[str]) -> str:

@@ -50,6 +50,7 @@ PANELS: Mapping[Target, tuple[str, ...]] = {
         _PANELS + "splits",
     ),
 }
+OF_OUTPUTS = "genoboard.output_panels:scores_by_output"
 TOP = ("name", "title", "summary", "target", "classes", "outputs", "id_column", "target_column", "metrics", "controls")
 DATA = ("name", "reads", "path", "sha256", "target", "id", "group", "layer")
 COLUMNS = ("number", "category", "ignore")
@@ -171,7 +172,7 @@ def load(path: Path) -> Task:
         splits=splits,
         metrics=tuple(own.get(m, m) for m in dict.fromkeys((*named, *own))),
         controls=top.texts("controls", CONTROLS[target]),
-        panels=PANELS[target],
+        panels=(PANELS[target][0], OF_OUTPUTS, *PANELS[target][1:]) if outputs else PANELS[target],
         classes=recipe.classes,
         outputs=outputs,
         id_column=top.text("id_column", "id"),
