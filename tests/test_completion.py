@@ -77,11 +77,16 @@ def test_a_word_that_begins_no_model_is_completed_as_a_file(environment: dict[st
 
 
 @pytest.mark.parametrize(
-    "words", ["genoboard rnu pebbles --split ", "genoboard leaderboard no-such-task --split ", "genoboard run --split "]
+    "words", ["genoboard leaderboard no-such-task --split ", "genoboard run --split ", "genoboard run no-such-task --data "]
 )
 def test_a_slip_earlier_in_the_line_is_not_told_before_the_line_is_sent(environment: dict[str, str], words: str) -> None:
     done = asked(environment, words)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_behind_a_slip_in_the_command_s_name_nothing_is_said_either(environment: dict[str, str]) -> None:
+    done = asked(environment, "genoboard rnu pebbles cen")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("words", ["genoboard run pebbles c", "genoboard submit pebbles --data "])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,16 @@ from genoboard.testing import Finding, check, check_model, check_task
 REGISTERED = load_plugins()
 SEEDED = "the same seed gives the same predictions, bit for bit"
 RUNS = "it fits and predicts in the worker"
+
+
+# one of each family is looked at in every run of the tests, and the others where there is time
+OFTEN = {"Unseeded", "Unnormalised", "Transductive", "Remembers", "ChangesRows", "Broken"}
+OFTEN |= {"a rule that deals rows", "a control that knows", "a panel that breaks", "a metric that nobody brings"}
+
+
+def brief(name: str, *values: object) -> Any:
+    """Return the parameters of a test that is slow, all of them together."""
+    return pytest.param(*values, id=name, marks=() if name in OFTEN else pytest.mark.slow)
 
 
 def failed(findings: list[Finding]) -> dict[str, str]:
@@ -47,8 +58,8 @@ def test_every_model_keeps_to_the_contract(name: str) -> None:
     # what a checkpoint on the hub is to its users, a package is to the tests
     reading = {"checkpoint": str(get_model_path())} if name.startswith("biobert") else {}
     # a network that is tuned whole takes minutes a fit; how long it learns changes nothing of what is asked here
-    brief = {"epochs": 1} if name == "biobert-finetune" else {}
-    findings = check_model(REGISTERED.models[name], parameters={**reading, **brief})
+    short = {"epochs": 1} if name == "biobert-finetune" else {}
+    findings = check_model(REGISTERED.models[name], parameters={**reading, **short})
     assert findings
     assert failed(findings) == {}
 
@@ -221,6 +232,18 @@ class NeedsTwo(Good):
         return super().predict_proba(X)
 
 
+class Line:
+    kinds = ("bins",)
+
+    def fit(self, X, y):
+        sums = X.gram(y)
+        self.slopes = np.linalg.solve(sums.xx + np.eye(len(sums.x)), sums.xy)
+        return self
+
+    def predict(self, X):
+        return X.dot(self.slopes)
+
+
 class NeedsText(Good):
     def fit(self, X, y):
         first = [text.split()[0] for text in X["text"]]
@@ -266,7 +289,7 @@ def card(path: Path, name: str, **more: object) -> ModelSpec:
     return ModelSpec(name, f"{path}:{name}", "one fault", targets=("multiclass",), **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("name", "check_name", "mend"), VILLAINS)
+@pytest.mark.parametrize(("name", "check_name", "mend"), [brief(v[0], *v) for v in VILLAINS])
 def test_a_model_with_one_fault_is_told_just_that(name: str, check_name: str, mend: str, villains: Path) -> None:
     found = failed(check_model(card(villains, name), REGISTERED))
     assert list(found) == [check_name]
@@ -284,6 +307,7 @@ def test_a_model_that_says_that_it_takes_missing_values_is_given_some(villains: 
     assert list(found) == ["it takes missing values, as it says"]
 
 
+@pytest.mark.slow
 def test_a_model_that_stumbles_over_a_text_without_words_is_told_so(villains: Path) -> None:
     found = failed(check_model(card(villains, "NeedsText", kinds=("text",), columns=("text",)), REGISTERED))
     assert list(found) == ["it stands an empty text"]
@@ -309,9 +333,13 @@ def test_a_card_that_imports_numpy_is_told_so(tmp_path: Path, monkeypatch: pytes
     assert "Importing leaden imports numpy" in found["its card imports nothing heavy"]
 
 
-def test_a_model_by_its_path_is_checked_on_what_it_is_for(villains: Path) -> None:
-    assert failed(check(REGISTERED, f"{villains}:Good")) == {}
-    assert failed(check(REGISTERED, "sklearn.linear_model:Ridge")) == {}
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [("VILLAINS:Good", {}), ("VILLAINS:Line", {}), ("sklearn.linear_model:Ridge", {"alpha": 2.0}), ("sklearn.svm:SVC", {"C": 3.0})],
+)
+def test_a_model_by_its_path_is_checked_on_what_it_is_for(model: str, parameters: dict[str, float], villains: Path) -> None:
+    assert failed(check(REGISTERED, model.replace("VILLAINS", str(villains)), parameters=parameters)) == {}
 
 
 class Mean:
@@ -325,6 +353,7 @@ class Mean:
         return np.full(len(X), self.mean)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_estimator_object_is_checked_as_it_is() -> None:
     assert failed(check_model(Mean(), REGISTERED)) == {}
 
@@ -397,7 +426,7 @@ FAULTY = [
 NUMBER = itertools.count()
 
 
-@pytest.mark.parametrize(("changed", "check_name", "mend"), [fault[1:] for fault in FAULTY], ids=[fault[0] for fault in FAULTY])
+@pytest.mark.parametrize(("changed", "check_name", "mend"), [brief(*fault) for fault in FAULTY])
 def test_a_task_with_one_fault_is_told_just_that(
     changed: list[tuple[str, str, str]], check_name: str | None, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,9 +248,11 @@ def one_hot(table: Table, name: str) -> dict[str, NDArray[np.float32]]:
 
 def said(columns: Sequence[Column], roles: Mapping[str, str], most: int = 40) -> list[str]:
     """Return one line for each column, target, group and id first; numbers without a remark together, where there are many."""
-    plain = [c for c in columns if c.kind == "number" and not c.said]
+    together = len(columns) > most
+    plain = sum(c.kind == "number" and not c.said for c in columns)
     rows = [(name, role, "") for name, role in roles.items()]
-    rows += [(c.name, "ignored" if c.kind == "ignore" else c.kind, c.said) for c in columns if len(columns) <= most or c not in plain]
+    told = [c for c in columns if not together or c.kind != "number" or c.said]
+    rows += [(c.name, "ignored" if c.kind == "ignore" else c.kind, c.said) for c in told]
     hidden = 0
     if len(rows) > most + len(roles):
         hidden, rows = len(rows) - most - len(roles), rows[: most + len(roles)]
@@ -258,8 +260,8 @@ def said(columns: Sequence[Column], roles: Mapping[str, str], most: int = 40) ->
     lines = [f"  {n:<{width}}  {k:<8}  {s}".rstrip() for n, k, s in rows]
     if hidden:
         lines.append(f"  ... and {hidden:,} more, as task.toml lists them")
-    if len(columns) > most and plain:
-        lines.append(f"  {len(plain):,} further columns  number")
+    if together and plain:
+        lines.append(f"  {plain:,} further columns  number")
     return lines
 
 

@@ -183,12 +183,12 @@ def _like_target(table: Table, found: Sequence[Column], target: tuple[str, ...],
         return []
     truth = table[target[0]]
     values, words = columns.numbers(truth), columns.names(truth)
-    same = []
-    for c in found:
-        if c.kind == "number" and values is not None and np.array_equal(values, columns.require_numbers(table, c.name), equal_nan=True):
-            same.append(c.name)
-        elif c.kind == "category" and columns.names(table[c.name]) == words:
-            same.append(c.name)
+    same = [
+        c.name
+        for c in found
+        if (c.kind == "category" and columns.names(table[c.name]) == words)
+        or (c.kind == "number" and values is not None and np.array_equal(values, columns.require_numbers(table, c.name), equal_nan=True))
+    ]
     return [f"  {n!r} is the target once more, row by row: leave it out with --type {columns.quoted(n)}=ignore" for n in same]
 
 
