@@ -216,6 +216,22 @@ def test_a_cluster_gives_what_this_machine_gives_bit_for_bit(two: Cluster, tmp_p
         assert Store(Workspace(tmp_path / "there").database).entry(entry.id) == entry
 
 
+def test_a_task_of_ones_own_file_goes_along_with_its_jobs(two: Cluster, tmp_path: Path) -> None:
+    rows = [f"{i},{i % 7 + i % 2},{'odd' if i % 2 else 'even'},P{i // 3}" for i in range(90)]
+    (tmp_path / "parity.csv").write_text("\n".join(["sample,x,kind,patient", *rows]) + "\n")
+    (tmp_path / "score.py").write_text("def hits(y_true, y_pred):\n    return float((y_true == y_pred).mean())\n")
+    words = ["new", "task", "parity", "--from", "parity.csv", "--target", "kind", "--group", "patient", "--id", "sample"]
+    own = ["--metric", "score.py:hits", "--direction", "max", "--range", "0", "1"]
+    made = [sys.executable, "-m", "genoboard", "--workspace", str(tmp_path), *words, *own]
+    subprocess.run(made, check=True, capture_output=True, cwd=tmp_path)
+
+    def todo() -> list[GridJob]:
+        return [GridJob(Competition.open("parity", workspace=tmp_path), "sklearn.tree:DecisionTreeClassifier", 0, Limits(300))]
+
+    here, there = entries(grid.run(todo(), reuse=False)), entries(cluster.run(todo(), two.address, reuse=False))
+    assert {k: (e.scores, e.submission_sha256) for k, e in here.items()} == {k: (e.scores, e.submission_sha256) for k, e in there.items()}
+
+
 def test_data_are_sent_to_a_worker_that_lacks_them_and_to_no_other(two: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed: list[Path] = []
     sent: list[list[str]] = []

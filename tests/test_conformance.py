@@ -274,7 +274,7 @@ VILLAINS = [
     ("FoldsByClass", "it stands a class of 3 rows", "n_splits=5"),
     ("FourClasses", "it fits where train lacks a class", "4"),
     ("Many", "it fits a handful of rows", "n_neighbors=50"),
-    ("NeedsTwo", "it predicts a single row", "rehearsed_model.py:"),
+    ("NeedsTwo", "it predicts a single row", "/villains.py:"),
 ]
 
 

@@ -53,10 +53,8 @@ def of(table: Table, target: Sequence[str], asked: Mapping[str, Kind], group: st
     if asked.get(name) == "number" or (asked.get(name) != "category" and not many):
         known_values = columns.require_numbers(table, name)
         known_values = known_values[~np.isnan(known_values)]
-        return Aim(
-            "regression",
-            said=f"values from {known_values.min():g} to {known_values.max():g}; --type {columns.quoted(name)}=category if they are classes",
-        )
+        hint = f"; --type {columns.quoted(name)}=category if they are classes" if whole and len(found) <= MOST_CLASSES else ""
+        return Aim("regression", said=f"values from {known_values.min():g} to {known_values.max():g}{hint}")
     if group and values is not None and _ranks(table, name, group):
         raise DataError(
             f"{table.where}: the target {name!r} numbers the rows of every {group} from 1 on: this is ranking, which genoboard does not score. {KINDS}"

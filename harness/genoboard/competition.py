@@ -28,7 +28,7 @@ from .scoring import Solution, blocks, null
 from .splits import Fold, Split
 from .submission import Form
 from .task import Task, Tell
-from .workspace import Workspace
+from .workspace import TASK_FILE, Workspace
 
 INNER = 5  # folds that training rows are dealt into, unless somebody asks for others
 
@@ -88,6 +88,16 @@ class Competition:
     @cached_property
     def _open(self) -> Board:
         return Board(self.task.name, self.data.name, self.data.fingerprint, self.split.name, splits.fingerprint(self.data.rows, self.folds))
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What in the workspace stands for the task, by its path there: a task file with its metrics' code, and what says that it is a bundle; nothing where a plugin does."""
+        place, owner = self.workspace, Path(self.plugins.owners.get(f"task {self.task.name}", ""))
+        found = {}
+        if owner.name == TASK_FILE:
+            own = sorted({Path(m.formula.rpartition(":")[0]) for m in self.metrics})
+            found = {str(owner): place.root / owner} | {str(owner.parent / p.name): p for p in own if p.suffix == ".py"}
+        return found | ({place.bundle.name: place.bundle} if place.bundle.is_file() else {})
 
     @cached_property
     def test(self) -> NDArray[np.intp]:

@@ -51,6 +51,8 @@ def task(card: Task, workspace: str | None, only: str | None = None) -> dict[str
     for name in catalog.names(card) if only is None else [_known(card, only)]:
         about, source = catalog.state(card, name), known.get(name)
         how = "generated when first used" if source and source.generate else f"genoboard data {card.name} --from DIR"
+        if source and source.place:
+            how = f"read from {source.place} when first used"
         if source and source.files:
             how += f", or genoboard data {card.name} --download"
         about = {k: v for k, v in (about or {}).items() if k not in ("name", "task", "splits", "files")}

@@ -6,8 +6,9 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Errand:
     code : what the model's code is where the errand comes from; a worker that has another refuses.
     needs : the distributions that bring task and model, as pip takes them.
     paths : which parameters name files.
+    files : of a task that a workspace's file stands for, its files' texts, by their paths there.
     """
 
     genoboard: str
@@ -62,6 +64,7 @@ class Errand:
     seed: int
     limits: Mapping[str, Any]
     oof: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, competition: Competition, model: str, run: Run, oof: bool, written: Code) -> Errand:
@@ -91,6 +94,7 @@ class Errand:
             run.seed,
             asdict(run.limits),
             oof,
+            {name: path.read_text(encoding="utf-8") for name, path in competition.files.items()},
         )
 
     @classmethod
@@ -125,8 +129,10 @@ def about() -> dict[str, str]:
 
 def bring(text: str, sent: bytes, where: str = "") -> Answer:
     """Put the prepared dataset of an errand, as it was `sent`, into this machine's cache, verified."""
+    errand = Errand.read(text)
     try:
-        _held(Errand.read(text), sent)
+        with _at_work(errand) as (plugins, _):
+            _held(errand, plugins, sent)
     except (GenoboardError, LeaderboardError) as error:
         return Answer(where, error=str(error))
     return Answer(where)
@@ -144,12 +150,12 @@ def do(text: str, where: str = "", stopped: Callable[[], bool] = lambda: False) 
     try:
         if errand.genoboard != __version__:
             raise UsageError(f"it has genoboard {__version__}, and this is {errand.genoboard}. Install the same on both.")
-        prepared = _held(errand)
-        if prepared is None:
-            return Answer(where, lacks_data=True)
-        with lease.temporary(Path(tempfile.gettempdir()), "genoboard-errand-") as home:
+        with _at_work(errand) as (plugins, home):
+            prepared = _held(errand, plugins)
+            if prepared is None:
+                return Answer(where, lacks_data=True)
             out = home / "out" / "entry"
-            competition, model, limits = _arranged(errand, prepared, home)
+            competition, model, limits = _arranged(errand, prepared, plugins, home)
             evaluate(
                 competition, model, parameters=errand.parameters, seed=errand.seed, limits=limits, oof=errand.oof, out=out, stream=stream
             )
@@ -164,12 +170,27 @@ class _Stopped(Exception):
     """Nobody waits for this any more; not a KeyboardInterrupt, which would end the machine's whole worker."""
 
 
-def _arranged(errand: Errand, prepared: Prepared, home: Path) -> tuple[Competition, str, Limits]:
+@contextmanager
+def _at_work(errand: Errand) -> Iterator[tuple[Plugins, Path]]:
+    """Give what is installed here, with the task that came along, and a folder for the time of the work."""
+    with lease.temporary(Path(tempfile.gettempdir()), "genoboard-errand-") as home:
+        place = _workspace(home)
+        for name, text in errand.files.items():
+            (place.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (place.root / name).write_text(text, encoding="utf-8")
+        yield load_plugins(workspace=place), home
+
+
+def _workspace(home: Path) -> Workspace:
+    return Workspace(home / "workspace")
+
+
+def _arranged(errand: Errand, prepared: Prepared, plugins: Plugins, home: Path) -> tuple[Competition, str, Limits]:
     """Return competition, model and limits as they are here; raise `UsageError` where something would not be what it is at the other end."""
-    plugins, bring = load_plugins(), f" Install there: {' '.join(errand.needs)}." if errand.needs else ""
+    bring = f" Install there: {' '.join(errand.needs)}." if errand.needs else ""
     try:
         task = plugins.task(errand.task)
-        competition = Competition.on(prepared, task.split(errand.split), plugins, Workspace(home / "workspace"))
+        competition = Competition.on(prepared, task.split(errand.split), plugins, _workspace(home))
     except UnknownName as error:
         raise UsageError(f"{error}{bring}") from error
     if competition.board.split_fingerprint != errand.split_fingerprint:
@@ -201,9 +222,9 @@ def _arranged(errand: Errand, prepared: Prepared, home: Path) -> tuple[Competiti
     return competition, model, limits
 
 
-def _held(errand: Errand, sent: bytes | None = None) -> Prepared | None:
+def _held(errand: Errand, plugins: Plugins, sent: bytes | None = None) -> Prepared | None:
     """Return the dataset from this machine's cache, verified; what was `sent` is put there where it is not. None: it is not there."""
-    task = load_plugins().tasks.get(errand.task)
+    task = plugins.tasks.get(errand.task)
     if task is None:
         raise UsageError(f"there is no task {errand.task!r}. Install there: {' '.join(errand.needs)}.")
     folder = catalog.objects(task) / errand.data_fingerprint[:24]

@@ -153,7 +153,7 @@ class Stage:
         place, _, name = card.target.rpartition(":")
         binary = "binary" in card.targets
         if place.endswith(".py"):
-            stand_in = Rehearsal(name, Path(place).read_text(encoding="utf-8"), binary=binary, missing=card.missing)
+            stand_in = Rehearsal(name, Path(place).read_text(encoding="utf-8"), place, binary=binary, missing=card.missing)
         else:
             stand_in = Rehearsal(card.target, estimator=estimator, binary=binary, missing=card.missing)
         return self._run(*cohorts.cohort(self.kind, self.target, hard), stand_in=stand_in)

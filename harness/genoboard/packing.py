@@ -114,19 +114,17 @@ def _rows(rows: pd.DataFrame, asked: NDArray[np.bool_]) -> pd.DataFrame:
 
 
 def _task_files(competition: Competition, place: Workspace) -> Iterator[Path]:
-    """Copy the task file of a task that a workspace's file stands for, and its metrics' files."""
-    owner = Path(competition.plugins.owners[f"task {competition.task.name}"])
-    if owner.name != TASK_FILE:
-        return
-    to = place.root / owner.parent
-    to.mkdir(parents=True)
-    told = tomllib.loads((competition.workspace.root / owner).read_text(encoding="utf-8"))
-    told["data"] |= {"path": str(place.bundled.relative_to(place.root)), "sha256": {}}
-    (to / owner.name).write_text(taskfile.dump(told, "The task, as its host has it."), encoding="utf-8")
-    yield to / owner.name
-    for path in sorted({Path(m.formula.rpartition(":")[0]) for m in competition.metrics}):
-        if path.suffix == ".py":
-            yield Path(shutil.copyfile(path, to / path.name))
+    """Copy the task file of a task that a workspace's file stands for, and its metrics' files; it does not say where the host's data lie."""
+    for name, path in competition.files.items():
+        to = place.root / name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if to.name == TASK_FILE:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+            told["data"] |= {"path": str(place.bundled.relative_to(place.root)), "sha256": {}}
+            to.write_text(taskfile.dump(told, "The task, as its host has it."), encoding="utf-8")
+        else:
+            shutil.copyfile(path, to)
+        yield to
 
 
 def _readme(competition: Competition) -> str:

@@ -34,7 +34,8 @@ class Rehearsal:
     Parameters
     ----------
     target : what the card's target says, or the name of a class in `source`.
-    source : the text of the file that holds the model, for one by its path.
+    source : the text of the file that holds the model, for one by its path,
+    place : and that file.
     estimator : an estimator object instead.
     binary : whether it also takes a target of two classes.
     missing : whether its card says that it takes missing values.
@@ -42,6 +43,7 @@ class Rehearsal:
 
     target: str
     source: str = ""
+    place: str = ""
     estimator: object | None = None
     binary: bool = False
     missing: bool = False
@@ -81,7 +83,10 @@ class Rehearsal:
 
     def artifacts(self) -> dict[str, pd.DataFrame]:
         """Return what the trials came to."""
-        return {REHEARSED: pd.DataFrame(self.said, columns=["check", "ok", "mend"])}
+        # a copy of the file was tried; its author knows the original
+        home = str(Path(self.place).parent)
+        said = [(check, ok, mend.replace(self.folder, home)) for check, ok, mend in self.said]
+        return {REHEARSED: pd.DataFrame(said, columns=["check", "ok", "mend"])}
 
     def _built(self, run: RunContext) -> Any:
         told = {"parameters": getattr(self, "parameters", {}), "seed": run.seed, "threads": run.n_jobs, "model": self.target}
@@ -92,7 +97,7 @@ class Rehearsal:
             path.write_bytes(cloudpickle.dumps(self.estimator))
             told["model"] = f"{path}:"
         elif self.source:
-            path = Path(self.folder, "rehearsed_model.py")
+            path = Path(self.folder, Path(self.place).name)
             path.write_text(self.source, encoding="utf-8")
             told["model"] = f"{path}:{self.target}"
         worker.seed_everything(run.seed)

@@ -44,7 +44,10 @@ def new() -> None:
 @click.pass_obj
 def task(workspace: str | None, name: str, file: Path | None, kaggle: Path | None, target: tuple[str, ...], group: str, key: str, layer: str,
          metrics: tuple[str, ...], direction: str | None, bounds: tuple[float, float] | None, reads: str | None, types: tuple[str, ...]) -> None:  # fmt: skip
-    """Make a task of a file, or of a competition's folder; without either, the folder of a task to be written in Python."""
+    """Make a task of a file or of a competition's folder.
+
+    Without either: the folder of a task to write in Python.
+    """
     from ..workspace import Workspace
 
     place = Workspace.here(workspace)
@@ -92,7 +95,10 @@ def task(workspace: str | None, name: str, file: Path | None, kaggle: Path | Non
 @click.option("--kind", type=click.Choice(["tabular", "text", "bins"]), default="tabular", show_default=True, help="What it reads.")
 @click.option("--task", metavar="TASK", help="The task that it is for; any of its kind by default.")
 def model(name: str, kind: str, task: str | None) -> None:
-    """Make the folder of a plugin that brings a model: its card, a class to fill in, and a test."""
+    """Make the folder of a plugin with a model to write.
+
+    It holds a card, a model that works as it stands, and a test.
+    """
     from .. import scaffold
 
     wrote = scaffold.model(name, Path(), kind, task)

@@ -81,9 +81,9 @@ def cite(task: str, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def pack(workspace: str | None, task: str, split: str | None, data_name: str | None, output: Path | None, as_json: bool) -> None:
-    """Pack what the participants of a competition are handed: the rows of a held-out split without the solution.
+    """Pack a competition, all but its solution.
 
-    The folder is a workspace in which run, run --dev and submit work; what they predict there is submitted here.
+    The rows of a held-out split, in a folder that is a workspace: run, run --dev and submit work in it, and what comes out is submitted here.
     """
     from .. import packing
 
