@@ -30,7 +30,6 @@ from genoboard.plugins import load_plugins
 from genoboard.run import prepare as ready
 from genoboard.run import run_folds
 from genoboard.splits import deal, fingerprint
-from genoboard.testing import check_task
 from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.store import Store
 from genoboard_tasks.expression_regression import CONTROLS, DEMO, TASK, demo
@@ -91,10 +90,6 @@ def test_unseen_lineages_are_asked_for_by_default_and_only_the_published_splits_
         assert split.null.split(":")[0] in TASK.controls, "the null is on the board"
         assert split.bootstrap_group == {"cells": "lineage", "both": "lineage"}.get(split.name, "chromosome")
     assert [m if isinstance(m, str) else m.name for m in TASK.metrics] == ["mse", "skill", "r2", "mae", "gene-pearson", "cell-pearson"]
-
-
-def test_the_task_keeps_to_the_contract() -> None:
-    assert [f for f in check_task(TASK) if not f.ok] == []
 
 
 # The generated genome

@@ -249,7 +249,9 @@ class Competition:
     def within_train(self, folds: int = INNER, fold: int = 0) -> Competition:
         """Return the competition that is left when only the training rows of one fold exist: its groups dealt anew."""
         train = self.folds[fold].train
-        split = replace(self.split, name=f"{self.split.name}-dev", folds=folds, cross_validated=True, rule=None, salt="genoboard-dev", unscored="")
+        split = replace(
+            self.split, name=f"{self.split.name}-dev", folds=folds, cross_validated=True, rule=None, salt="genoboard-dev", unscored=""
+        )
         within = tuple(Fold(train[f.train], train[f.test]) for f in splits.deal(split, self.data.rows.iloc[train]))
         # its rows are all open
         return replace(self, split=split, folds=within, hosting=None)

@@ -153,7 +153,9 @@ def _recorded(task: Task, source: DataSource) -> Path:
     for name, sha256 in source.recorded.items():
         file = place / name if place.is_dir() else place
         if not file.is_file():
-            raise DataError(f"{file}, which {task.name} is made of, is not there. Put it back, or bring another: {_how(task, source, source.name)}.")
+            raise DataError(
+                f"{file}, which {task.name} is made of, is not there. Put it back, or bring another: {_how(task, source, source.name)}."
+            )
         with file.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != sha256:
@@ -238,7 +240,9 @@ def _canonical(task: Task, dataset: Dataset) -> tuple[pd.DataFrame, NDArray[np.i
     y = dataset.y
     if isinstance(y, pd.DataFrame):
         if tuple(y.columns) != task.outputs:
-            raise GenoboardError(f"The loader of {task.name} returned the targets {list(y.columns)}, and its card names {list(task.outputs)}.")
+            raise GenoboardError(
+                f"The loader of {task.name} returned the targets {list(y.columns)}, and its card names {list(task.outputs)}."
+            )
         y = outputs.pack(y, task.target == "multilabel")
     unknown = y[y.isna() & (True if dataset.part is None else dataset.part == splits.TRAIN)]
     if len(unknown):

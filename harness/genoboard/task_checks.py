@@ -85,8 +85,10 @@ class TaskCheck:
             sound += [split] if all(f.ok for f in found) else []
         if sound:
             yield from self._audited(prepared, [s.name for s in sound])
-            for split in sound:
-                yield from self._played(prepared, split, panels=split == sound[0])
+            # where the solution is with somebody else, there is nothing to score
+            scored = [s for s in sound if not s.unscored]
+            for split in scored:
+                yield from self._played(prepared, split, panels=split == scored[0])
 
     def _audited(self, prepared: Prepared, names: Sequence[str]) -> Iterator[Finding]:
         """Check that no split which says that it is honest lets test rows through; a fault that was told already is not told again."""

@@ -17,7 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from . import confinement, keeper
 from .building import build, refuse_other_estimators
@@ -25,10 +25,6 @@ from .errors import ModelFailed
 from .isolation import Limits, peak_memory
 from .predicting import predict, predict_outputs
 from .syscalls import libc
-
-if TYPE_CHECKING:
-
-    pass
 
 WRITABLE = ("out", "run", "scratch")
 FITTED = b"fitted"
