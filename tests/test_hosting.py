@@ -551,8 +551,8 @@ def said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, plugins: Plugins
 ) -> Callable[..., tuple[int, str, str]]:
     """Call the command line in this process, with the task of this file."""
-    monkeypatch.setattr("genoboard.competition.load_plugins", lambda: plugins)
-    monkeypatch.setattr("genoboard.plugins.load_plugins", lambda: plugins)
+    monkeypatch.setattr("genoboard.competition.load_plugins", lambda **_: plugins)
+    monkeypatch.setattr("genoboard.plugins.load_plugins", lambda **_: plugins)
     monkeypatch.delenv("GENOBOARD_TEAM", raising=False)
 
     def call(*words: object) -> tuple[int, str, str]:

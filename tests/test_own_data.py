@@ -903,6 +903,15 @@ def test_a_broken_task_file_is_listed_and_the_others_go_on(home: Path) -> None:
     assert "already, of tasks/mine/task.toml" in said(home, "new", "task", "mine", "--from", "p.csv", "--target", "grows", status=2)
 
 
+def test_a_folder_to_write_is_made_where_there_is_no_file(home: Path) -> None:
+    out = said(home, "new", "model", "toad-net")
+    assert "wrote genoboard-toad-net/pyproject.toml" in out
+    assert "Next: pip install -e genoboard-toad-net, then genoboard check toad-net, then genoboard run TASK toad-net" in out
+    assert "Next: pip install -e genoboard-toad, then genoboard check toad" in said(home, "new", "task", "toad")
+    assert "Name it with --from FILE" in said(home, "new", "task", "newt", "--target", "y", status=2)
+    assert "not both" in said(home, "new", "task", "newt", "--from", "a.csv", "--from-kaggle", "b", status=2)
+
+
 # The page
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "own-data.md"

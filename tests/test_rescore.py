@@ -516,7 +516,7 @@ def test_a_tombstone_that_is_lost_is_named_and_can_be_written_again(place: Path)
 @pytest.fixture
 def words(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Give genoboard words, in an installation that has this task."""
-    monkeypatch.setattr(rescore, "load_plugins", plugins)
+    monkeypatch.setattr(rescore, "load_plugins", lambda **_: plugins())
     return lambda *given: CliRunner().invoke(cli, ["--workspace", str(place), *given])
 
 

@@ -34,7 +34,8 @@ class Gaps:
     @property
     def note(self) -> str:
         """What was done, in a sentence; empty where nothing was."""
-        return f"{self.filled:,} missing values were filled with the medians of the training rows" if self.filled else ""
+        several = "1 missing value was" if self.filled == 1 else f"{self.filled:,} missing values were"
+        return f"{several} filled with the medians of the training rows" if self.filled else ""
 
 
 def taken(model: Any) -> bool:

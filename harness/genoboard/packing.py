@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import catalog, datasheet, lease, splits, table, taskfile
+from . import catalog, datasheet, lease, splits, table, toml
 from .bundle import ASKED, FEATURES, ROWS
 from .competition import Competition
 from .errors import UsageError
@@ -65,7 +65,7 @@ def pack(competition: Competition, folder: Path) -> Iterator[Path]:
         "files": {p.name: _sha256(p) for p in sorted(place.bundled.iterdir()) if p.is_file()},
     }
     place.bundle.write_text(
-        taskfile.dump(about, "What genoboard takes this folder for: one competition's rows, without the solution."), "utf-8"
+        toml.dump(about, "What genoboard takes this folder for: one competition's rows, without the solution."), "utf-8"
     )
     yield place.bundle
     (folder / "README.md").write_text(_readme(competition), encoding="utf-8")
@@ -121,7 +121,7 @@ def _task_files(competition: Competition, place: Workspace) -> Iterator[Path]:
         if to.name == TASK_FILE:
             told = tomllib.loads(path.read_text(encoding="utf-8"))
             told["data"] |= {"path": str(place.bundled.relative_to(place.root)), "sha256": {}}
-            to.write_text(taskfile.dump(told, "The task, as its host has it."), encoding="utf-8")
+            to.write_text(toml.dump(told, "The task, as its host has it."), encoding="utf-8")
         else:
             shutil.copyfile(path, to)
         yield to

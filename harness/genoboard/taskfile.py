@@ -16,7 +16,6 @@ from .errors import DataError, nearest
 from .metrics import Metric, Reads
 from .splits import Split
 from .task import DataSource, RemoteFile, Target, Task
-from .toml import dump as dump
 from .workspace import TASK_FILE, Workspace, slug
 
 READERS = {
