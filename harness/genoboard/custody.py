@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ from genoboard_leaderboard.errors import LeaderboardError
 from genoboard_leaderboard.store import Store
 
 from .errors import GenoboardError
-from .workspace import PREDICTIONS, RECORD, REMOVED, REPLICATES, Workspace
+from .workspace import PREDICTIONS, RECORD, REMOVED, REPLICATES, Workspace, sha256
 
 What = Literal["ok", "changed", "tampered", "missing", "edited", "not indexed", "other data", "cannot be verified", "failed run", "removed"]
 REBUILD = "genoboard leaderboard --rebuild"
@@ -63,8 +62,7 @@ def require_submission(place: Workspace, entry: Entry) -> None:
     """Raise `Unsound` unless the file is there, and is the one that was scored."""
     path = place.folder(entry.id, entry.board.task) / PREDICTIONS
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256(path)
     except OSError as error:
         raise Unsound("missing", f"{path} is gone, or cannot be read ({error.strerror}). Put it back") from error
     if found != entry.submission_sha256:

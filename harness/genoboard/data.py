@@ -27,7 +27,7 @@ from .errors import DataError, GenoboardError, UnknownName, UsageError
 from .splits import Fold, Split
 from .table import Features
 from .task import Dataset, DataSource, Task, Tell
-from .workspace import slug, umask
+from .workspace import sha256, slug, umask
 
 TARGETS, IDS = "rows.parquet", "ids.parquet"
 # of a disk or a process in trouble, which says nothing of what a file holds
@@ -150,17 +150,16 @@ def _how(task: Task, source: DataSource | None, name: str) -> str:
 def _recorded(task: Task, source: DataSource) -> Path:
     """Return where a dataset's files lie; raise `DataError` unless they are there, and as they were when the task was made."""
     place = Path(source.place)
-    for name, sha256 in source.recorded.items():
+    for name, known in source.recorded.items():
         file = place / name if place.is_dir() else place
         if not file.is_file():
             raise DataError(
                 f"{file}, which {task.name} is made of, is not there. Put it back, or bring another: {_how(task, source, source.name)}."
             )
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != sha256:
+        found = sha256(file)
+        if found != known:
             raise DataError(
-                f"{file} has changed since {task.name} was made of it: its SHA-256 is {found}, and {sha256} was recorded. Put the old file back; or, "
+                f"{file} has changed since {task.name} was made of it: its SHA-256 is {found}, and {known} was recorded. Put the old file back; or, "
                 f"if the change is meant, bring it under a name and to boards of its own: genoboard data {task.name} --from {shlex.quote(str(place))} --as NAME."
             )
     return place
@@ -215,7 +214,7 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         if dataset.columns is not None:
             table.write(dataset.columns, new / "columns")
         # what the fingerprint does not cover
-        about["files"] = {part.name: _sha256(part) for part in (new / IDS, *sorted(new.glob("columns.*"))) if part.is_file()}
+        about["files"] = {part.name: sha256(part) for part in (new / IDS, *sorted(new.glob("columns.*"))) if part.is_file()}
         catalog.note(new, about)
     catalog.point(task, name, folder)
     return Prepared(task, name, folder, about, rows)
@@ -334,7 +333,7 @@ def opened(task: Task, name: str, folder: Path) -> Prepared:
                 parts["control"] = found.X(inputs="control")
             damage = "its content does not have the fingerprint that was recorded"
             same_rows = all(X.index.equals(rows.index) for X in parts.values())
-            same_files = all(_sha256(folder / part) == digest for part, digest in about.get("files", {}).items())
+            same_files = all(sha256(folder / part) == digest for part, digest in about.get("files", {}).items())
             if same_rows and same_files and _fingerprint(rows, parts) == about["fingerprint"]:
                 return found
         except Exception as error:  # a damaged file fails in as many ways as it has parts
@@ -345,11 +344,6 @@ def opened(task: Task, name: str, folder: Path) -> Prepared:
     if folder.is_file():
         folder.unlink()
     raise DataError(f"The cached dataset {name!r} of {task.name} was damaged ({damage}) and has been removed.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

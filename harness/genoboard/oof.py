@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from .errors import DataError, InvalidSubmission, ModelFailed
 from .run import Run, run_folds, union
 from .splits import Fold
 from .workspace import OUT_OF_FOLD, OUT_OF_FOLD_RUNS, PREDICTIONS
+from .workspace import sha256 as digest_of
 
 FOLD = "fold"
 Predictions = NDArray[np.float64]
@@ -54,7 +54,7 @@ def frame(inner: Competition, prediction: Predictions) -> pd.DataFrame:
 def write(path: Path, frames: Sequence[pd.DataFrame]) -> str:
     """Write the out-of-fold predictions of each outer fold, numbers in full, and return the file's SHA-256."""
     pd.concat(frames, keys=range(1, len(frames) + 1), names=[FOLD]).swaplevel().to_csv(path)
-    return _sha256(path)
+    return digest_of(path)
 
 
 def read(path: Path, competition: Competition, sha256: str) -> list[Predictions]:
@@ -62,7 +62,7 @@ def read(path: Path, competition: Competition, sha256: str) -> list[Predictions]
 
     Raise `DataError` where the file is not what was written there, or answers for other rows.
     """
-    if _sha256(path) != sha256:
+    if digest_of(path) != sha256:
         raise DataError(f"{path} has changed since it was written. Put it back, or run that model again with --oof.")
     form = competition.form
     types = {form.id_column: pa.string(), FOLD: pa.int64(), **{c: pa.float64() for c in form.columns}}
@@ -80,11 +80,6 @@ def read(path: Path, competition: Competition, sha256: str) -> list[Predictions]
 
 def _progress(run: Run, part: str, folds: Sequence[Fold], label: str) -> Iterable[Fold]:
     return run.progress(folds, f"{label} {part}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(inner: Competition, prediction: Predictions, path: Path) -> Predictions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import tomllib
@@ -20,7 +19,7 @@ from .competition import Competition
 from .errors import UsageError
 from .splits import PART, TARGET, TRAIN
 from .version import __version__
-from .workspace import TASK_FILE, Workspace
+from .workspace import TASK_FILE, Workspace, sha256
 
 
 def pack(competition: Competition, folder: Path) -> Iterator[Path]:
@@ -62,7 +61,7 @@ def pack(competition: Competition, folder: Path) -> Iterator[Path]:
         "cite": source.cite if source else "",
         "from": {"data": data.name, "data_fingerprint": data.fingerprint, "split_fingerprint": competition.board.split_fingerprint},
         "packed": {"by": f"genoboard {__version__}", "on": datetime.now(UTC).strftime("%Y-%m-%d")},
-        "files": {p.name: _sha256(p) for p in sorted(place.bundled.iterdir()) if p.is_file()},
+        "files": {p.name: sha256(p) for p in sorted(place.bundled.iterdir()) if p.is_file()},
     }
     place.bundle.write_text(
         toml.dump(about, "What genoboard takes this folder for: one competition's rows, without the solution."), "utf-8"
@@ -161,8 +160,3 @@ otherwise. Neither scores anything here.
 
 The first one ranks. Hand in a CSV as `sample_submission.csv` is: `{competition.form.id_column}`, then {columns}; one row per test row.
 """
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from .columns import Column, Table
 from .errors import DataError, UsageError
 from .splits import Split
 from .taskfile import Recipe
-from .workspace import slug
+from .workspace import sha256, slug
 
 NULLS = {
     "binary": "prior: the shares of the classes in train",
@@ -93,7 +92,7 @@ def of_kaggle(wish: Wish, home: Path) -> Plan:
         aimed = replace(aimed, classes=tuple(c for c in folder.columns_of if c in aimed.classes))
     lacking = () if folder.solution is None else tuple(n for n in table.names if n not in folder.test.names)
     recipe, said = _columns(wish, table, aimed, folder.target, folder.id, lacking)
-    recorded = {f: _sha256(home / f) for f in folder.files}
+    recorded = {f: sha256(home / f) for f in folder.files}
     size = f"{len(table):,} rows in train, {len(folder.test):,} in test, {'with' if folder.solution is not None else 'without'} a solution"
     return Plan("kaggle", home.resolve(), recorded, recipe, aimed, said, size, tuple(_published(folder, aimed)))
 
@@ -126,7 +125,7 @@ def _of_table(wish: Wish, file: Path) -> Plan:
     table = flatfiles.read(file)
     aimed = aim.of(table, wish.target, columns.parse(wish.types, table.names), wish.group)
     recipe, said = _columns(wish, table, aimed, wish.target, wish.id)
-    return Plan("table", file.resolve(), {file.name: _sha256(file)}, replace(recipe, file=file.name), aimed, said, f"{len(table):,} rows")
+    return Plan("table", file.resolve(), {file.name: sha256(file)}, replace(recipe, file=file.name), aimed, said, f"{len(table):,} rows")
 
 
 def _of_cells(wish: Wish, file: Path) -> Plan:
@@ -146,7 +145,7 @@ def _of_cells(wish: Wish, file: Path) -> Plan:
         said.append(
             f"  withheld from models: the other {len(withheld):,} columns of obs ({', '.join(withheld[:6])}{', ...' if len(withheld) > 6 else ''})"
         )
-    return Plan("h5ad", file.resolve(), {file.name: _sha256(file)}, recipe, aimed, tuple(said), f"{len(table):,} observations")
+    return Plan("h5ad", file.resolve(), {file.name: sha256(file)}, recipe, aimed, tuple(said), f"{len(table):,} observations")
 
 
 def _columns(
@@ -235,8 +234,3 @@ def splits_of(plan: Plan) -> Iterator[Split]:
         stratified=stratified,
         leaks=f"Rows of one {group} are in train and in test: a model may know the {group} and not what is asked.",
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

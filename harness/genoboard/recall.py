@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from .entering import entry_in
 from .errors import UsageError
 from .provenance import unchanged
 from .run import Run
-from .workspace import OUT_OF_FOLD, PREDICTIONS, RECORD, slug
+from .workspace import OUT_OF_FOLD, PREDICTIONS, RECORD, sha256, slug
 
 
 def recalled(competition: Competition, run: Run, name: str, same: str, oof: bool = False, out: Path | None = None) -> Entry | None:
@@ -51,8 +50,7 @@ def _found(competition: Competition, name: str, same: str, oof: bool = False, ou
 def _whole(folder: Path, entry: Entry, oof: bool) -> bool:
     try:
         sources = json.loads((folder / RECORD).read_text(encoding="utf-8"))["sources"]
-        with (folder / PREDICTIONS).open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == entry.submission_sha256
+        same = sha256(folder / PREDICTIONS) == entry.submission_sha256
     except (OSError, ValueError, KeyError):
         return False
     return same and unchanged(sources) and (not oof or (folder / OUT_OF_FOLD).exists())

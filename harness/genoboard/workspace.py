@@ -229,6 +229,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         part.chmod(0o666 & ~umask())
 
 
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @functools.cache
 def umask() -> int:
     """Return which permissions this process withholds from new files; asking for it means setting it for a moment, so it is done once."""
