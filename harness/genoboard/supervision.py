@@ -73,14 +73,17 @@ def supervise(
             start_new_session=True,
         )
         os.close(tell)
+        ended = _watched(child.pid)
         overran: Overrun = ""
         heard, lacks = b"", None
         deadline, peak, used, look_due, disk_due = start + limits.seconds, 0, 0, start, start + DISK_POLL
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(hear, selectors.EVENT_READ)
+                if ended is not None:
+                    selector.register(ended, selectors.EVENT_READ)
                 while True:
-                    ready = selector.select(timeout=POLL)
+                    ready = {key.fd for key, _ in selector.select(timeout=POLL)}
                     now = time.monotonic()
                     if now >= look_due:
                         used = _used(child.pid)
@@ -89,7 +92,7 @@ def supervise(
                         look_due = looked + min((looked - now) / WATCHING, LONGEST_LOOK) * (limits.memory is None)
                     if stream is not None:
                         stream(tail.read().decode(errors="replace"))
-                    if ready:
+                    if hear in ready:
                         said = os.read(hear, 1 << 16)
                         heard += said
                         *lines, heard = heard.split(b"\n")
@@ -103,7 +106,7 @@ def supervise(
                                 child.stdin.flush()
                         elif lines or not said or len(heard) > LONGEST:
                             break
-                    if child.poll() is not None:
+                    if ended in ready or (ended is None and child.poll() is not None):
                         break
                     if now > deadline:
                         overran = "timeout"
@@ -115,10 +118,12 @@ def supervise(
                     if overran:
                         break
             if not overran:
-                _await_end(child, GRACE)
+                _await_end(child, ended, GRACE)
         finally:
             status = _end(child)
-            os.close(hear)
+            for descriptor in (hear, ended):
+                if descriptor is not None:
+                    os.close(descriptor)
             if child.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     child.stdin.close()
@@ -127,19 +132,26 @@ def supervise(
     return Ending(status, overran, peak, time.monotonic() - start, said_from, lacks)
 
 
-def _await_end(child: subprocess.Popen[bytes], seconds: float) -> None:
+def _watched(process: int) -> int | None:
+    """Return a descriptor that is readable when a process has ended; None where the kernel offers none.
+
+    `Popen.poll` tells it as well. But a Ctrl-C that meets it where it has taken its lock, and not yet what gives that back, leaves the
+    lock taken for good, and whoever waits next waits for ever.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        return os.pidfd_open(process)
+    return None
+
+
+def _await_end(child: subprocess.Popen[bytes], ended: int | None, seconds: float) -> None:
     """Wait for a child's end, but no longer: the kernel tells it, where `Popen.wait` looks every 50 ms."""
-    if not hasattr(os, "pidfd_open"):
+    if ended is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=seconds)
-    elif child.poll() is None:
-        ended = os.pidfd_open(child.pid)
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(ended, selectors.EVENT_READ)
-                selector.select(seconds)
-        finally:
-            os.close(ended)
+        return
+    with selectors.DefaultSelector() as selector:
+        selector.register(ended, selectors.EVENT_READ)
+        selector.select(seconds)
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:
