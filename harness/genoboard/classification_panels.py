@@ -70,8 +70,9 @@ def confusion(
     size = 8.0 if abreast else 7.0
     matrix(panels[0], counts, (labels, labels), max(1, int(counts.max())), lambda n: f"{n:.0f}", size)
     matrix(panels[1], shares, (labels, labels), 1.0, lambda s: f"{100 * s:.0f}" if s >= 0.005 else "<1", size)
-    panels[0].set_title("counts (rows: true, columns: predicted)" if not abreast else "counts (rows: true)")
-    panels[1].set_title("% of the true class" if not abreast else "% of true (columns: predicted)")
+    # beside each other and with few classes, a title has little room
+    panels[0].set_title("counts (rows: true, columns: predicted)" if not abreast else "counts\n(rows: true)")
+    panels[1].set_title("% of the true class" if not abreast else "% of true\n(columns: predicted)")
     for axes in panels:
         for pair in blocks:
             _framed(axes, names, pair, INK if merge else PALETTE[1])

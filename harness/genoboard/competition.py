@@ -220,7 +220,9 @@ class Competition:
         task = self.task
         if not task.admits(model):
             meant = ", ".join(model.tasks) or f"{' / '.join(model.kinds)} tasks with a {' or '.join(model.targets)} target"
-            raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.")
+            fit = self.plugins.fitting(task)
+            beside = f" Of the models here {', '.join(fit)} fit." if fit else ""
+            raise UsageError(f"{model.name} is made for {meant}; {task.name} is a {task.kind} task with a {task.target} target.{beside}")
         missing = self._missing(model)
         if missing:
             why = self.data.about.get("lacks", {}).get(

@@ -200,7 +200,10 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         "unit": dataset.unit,
         "control": list(parts["control"].columns) if "control" in parts else [],
         "notes": list(dataset.notes),
-        "groups": {c: int(rows[c].nunique()) for c in splits.groups_of(rows)},
+        # in a bundle an asked row tells of no group
+        "groups": {
+            c: int((rows[rows[splits.PART] == splits.TRAIN] if dataset.opaque else rows)[c].nunique()) for c in splits.groups_of(rows)
+        },
         "grouping": {c: splits.grouping(rows, c) for c in splits.groups_of(rows)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "splits": _split_fingerprints(task, rows),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,17 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
 
-from . import builtin, bundle, hookspecs, taskfile
+from . import builtin, bundle, hookspecs, taskfile, whereabouts
 from .errors import GenoboardError, PluginError, UnknownName, UsageError, nearest
 from .metrics import Metric
 from .model import ModelSpec
 from .task import Target, Task
+from .whereabouts import GROUP
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     import click
 
-GROUP = "genoboard"
+
 FORMATS = ("table", "csv", "json", "md", "latex", "html")  # of boards: genoboard's own, which no plugin may replace
 Exporter = Callable[[dict[str, Any]], str]
 Card = TypeVar("Card", Task, ModelSpec, Metric)
@@ -76,6 +76,14 @@ class Plugins:
         """Return the registered metric called `name`; ``f1_macro`` is ``f1-macro``."""
         return self.metrics.get(name.replace("_", "-")) or _find("metric", name, self.metrics, self._why_not)
 
+    def fitting(self, task: Task, most: int = 8) -> list[str]:
+        """Return the names of models that are made for a task, those that look at nothing left out; some of them where there are many."""
+        floor = {m.name for m in builtin.register_models()}
+        names = [
+            m.name for m in self.models.values() if task.admits(m) and m.inputs == "features" and m.name not in (*floor, *task.controls)
+        ]
+        return [*names[:most], *(["..."] if len(names) > most else [])]
+
     def metrics_of(self, task: Task) -> tuple[Metric, ...]:
         """Return the task's metrics as cards, the primary one first."""
         return tuple(self.metric(m) if isinstance(m, str) else m for m in task.metrics)
@@ -96,6 +104,9 @@ class Plugins:
             path = Path(place)
             if not path.is_file():
                 raise UsageError(f"{text!r}: there is no file {place}.")
+            known = whereabouts.defined(path)
+            if known and name not in known:
+                raise UnknownName(f"class or function in {place}", name, known)
             place = str(path.resolve())
         return ModelSpec(
             name, f"{place}:{name}", f"{text}, by its path", kinds=("tabular", "text"), targets=get_args(Target), any_parameters=True
@@ -127,7 +138,7 @@ class Plugins:
         """Say how `name` could come to be known, in a sentence; nothing where no plugin is in sight that would bring it."""
         if name in self.broken:
             return f"A plugin of that name is installed but broken: {self.broken[name]}"
-        if here := _uninstalled(name, *filter(None, (plugin_folder, Path("plugins")))):
+        if here := whereabouts.uninstalled(name, *filter(None, (plugin_folder, Path("plugins")))):
             return here
         if self.broken and not nearest(name, (*self.models, *self.tasks, *self.metrics)):
             return f"Installed but broken, so that what they bring is not known: {', '.join(self.broken)}; genoboard list says why."
@@ -282,24 +293,3 @@ def _dotted(text: str) -> str:
         return f"For an estimator in a file, name its class too: {text}:Class."
     module, dot, name = text.rpartition(".")
     return f"For an estimator by its path, write {module}:{name}." if dot and name.isidentifier() else ""
-
-
-def _uninstalled(name: str, *folders: Path) -> str:
-    """Say how to install a plugin that brings `name` and lies in one of `folders` uninstalled, or is an extra of genoboard."""
-    import tomllib
-
-    for project in (p for f in folders for p in sorted(f.glob("*/pyproject.toml"))):
-        try:
-            points = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("entry-points", {}).get(GROUP, {})
-        except (OSError, ValueError):
-            continue
-        home = project.parent
-        stems = [root / str(module).replace(".", "/") for module in points.values() for root in (home, home / "src")]
-        cards = [c for stem in stems for c in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")) if c.is_file()]
-        if name in (home.name, *points) or any(f'"{name}"' in c.read_text(encoding="utf-8") for c in cards):
-            return f"The plugin that brings it lies in {home}, not installed: pip install -e {shlex.quote(str(home))}"
-    try:
-        extras = metadata.metadata("genoboard").get_all("Provides-Extra") or []
-    except metadata.PackageNotFoundError:
-        extras = []
-    return f'A plugin brings it: pip install "genoboard[{name}]"' if name in extras else ""

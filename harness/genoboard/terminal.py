@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +51,7 @@ class Shown:
 
     def write(self, text: str) -> int:
         """Write a text; what it says stays, what it would do does not."""
-        return int(self._stream.write(inert.visible(text)))
+        return int(self._stream.write(inert.visible(_told_where(text))))
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write some texts."""
@@ -62,6 +64,19 @@ class Shown:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _told_where(text: str) -> str:
+    """Return what is printed; a next step names the workspace, where this command was told which on its line."""
+    if not text.lstrip().startswith(("Next", "or:")):
+        return text
+    import click
+
+    at = click.get_current_context(silent=True)
+    root = at.find_root() if at is not None else None
+    if root is None or root.get_parameter_source("workspace") is not click.core.ParameterSource.COMMANDLINE:
+        return text
+    return text.replace("genoboard ", f"genoboard --workspace {shlex.quote(str(root.obj))} ")
 
 
 def tell(line: str) -> None:
@@ -113,7 +128,7 @@ class Clock:
     def _new(self, *things: Any, **how: Any) -> Any:
         from tqdm import tqdm
 
-        return tqdm(*things, disable=not sys.stderr.isatty(), leave=False, **how)
+        return tqdm(*things, **_bar(), **how)
 
     def folds(self, folds: Sequence[Fold], label: str) -> Iterable[Fold]:
         """Count the folds of one model."""
@@ -165,8 +180,13 @@ def counted(things: Iterable[Any], label: str, unit: str) -> Iterable[Any]:
     """Count what comes, on a terminal."""
     from tqdm import tqdm
 
-    found: Iterable[Any] = tqdm(things, desc=label, unit=f" {unit}", disable=not sys.stderr.isatty(), leave=False)
+    found: Iterable[Any] = tqdm(things, desc=label, unit=f" {unit}", **_bar())
     return found
+
+
+def _bar() -> dict[str, Any]:
+    """Return how a bar is drawn: on a terminal alone, and on one that does not say how wide it is, too."""
+    return {"disable": not sys.stderr.isatty(), "leave": False, "ncols": shutil.get_terminal_size().columns}
 
 
 def say_where(competition: Competition, quiet: bool) -> None:

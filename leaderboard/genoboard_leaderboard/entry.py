@@ -151,6 +151,14 @@ class Entry:
         """Return the score of `metric`, or None where the entry has none."""
         return next((s for s in self.scores if s.metric == metric), None)
 
+    def __repr__(self) -> str:
+        told = self.reason or self.verdict
+        if self.verdict == "ok" and self.scores:
+            first = self.scores[0]
+            between = f" [{first.low:.5f}, {first.high:.5f}]" if first.low is not None and first.high is not None else ""
+            told = f"{first.metric} -" if first.value is None else f"{first.metric} {first.value:.5f}{between}"
+        return f"<Entry {self.name!r} of {self.board.task} / {self.board.data} / {self.board.split}: {told}>"
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the scores, or why there are none, and how they came about."""
         board, code = self.board, " ".join(filter(None, (self.code.plugin, self.code.version)))

@@ -184,6 +184,8 @@ def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | Non
 
 
 def _next(competitions: Sequence[Competition], told: Sequence[dict[str, Any]], oof: bool) -> None:
+    if any(c.split.unscored for c in competitions):
+        print("Next: hand in that file; genoboard submit checks one that was made otherwise")
     for number, competition in enumerate(c for c in competitions if not c.split.unscored):
         where = f"{competition.task.name} --split {competition.split.name} --data {competition.data.name}"
         print(f"{'  or' if number else 'Next'}: genoboard leaderboard {where}")
@@ -236,8 +238,11 @@ def _aside(competition: Competition, models: Sequence[str], parameters: dict[str
     if as_json:
         print_json({"task": competition.task.name, "data": competition.data.name, "split": competition.split.name, "runs": told})
     elif dev and not failed:
-        print(
-            f"Next: the same without --dev, once you are content; genoboard leaderboard {competition.task.name} shows where it stands then."
+        then = (
+            "that writes the file to hand in"
+            if competition.split.unscored
+            else f"genoboard leaderboard {competition.task.name} shows where it stands then"
         )
+        print(f"Next: the same without --dev, once you are content; {then}.")
     if failed:
         sys.exit(1)

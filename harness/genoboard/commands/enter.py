@@ -41,7 +41,11 @@ def submit(workspace: str | None, task: str, path: Path, name: str, split: str |
     if as_json:
         print_json(entry.to_dict())
     else:
-        print(f"Next: genoboard leaderboard {task} --split {competition.split.name} --data {competition.data.name}")
+        print(
+            "Next: hand in that file"
+            if competition.split.unscored
+            else f"Next: genoboard leaderboard {task} --split {competition.split.name} --data {competition.data.name}"
+        )
 
 
 @click.command()

@@ -85,8 +85,9 @@ def task(workspace: str | None, name: str, file: Path | None, kaggle: Path | Non
     print("splits: " + ", ".join(s.name for s in made.task.splits))
     for path in made.wrote:
         print(f"wrote {path}")
+    fit = installed().fitting(made.task)
     print(
-        f"Next: genoboard run {name} {made.task.controls[0]}   (any model that genoboard list models names; genoboard data {name} shows the data)"
+        f"Next: genoboard run {name} {fit[0] if fit else made.task.controls[0]}   (of the models here {', '.join(fit) or 'none'} fit; genoboard data {name} shows the data)"
     )
 
 
