@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo demo-text demo-bins demo-report test test-slow check docs bench clean
+.PHONY: help setup demo demo-text demo-bins demo-report test test-slow test-all check docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,13 +44,17 @@ demo-report: demo ## the demo's best entry as a report, and its board as a page
 	$(BIN)/genoboard leaderboard brain-region --format html -o board.html
 
 # a file's tests share what takes long to make, so they stay together; benchmarks are not among them
-SIDE_BY_SIDE := -n logical --dist loadfile -p no:benchmark
+SIDE_BY_SIDE := -n logical --dist loadfile --no-loadscope-reorder -p no:benchmark
 
 test: $(STAMP) ## every test that is not slow
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-slow: $(STAMP) ## the slow ones
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m slow --durations=25
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m slow
+
+# in one go, since slow tests and others share what takes long to make
+test-all: $(STAMP) ## all of them
+	$(BIN)/pytest $(SIDE_BY_SIDE) --durations=40
 
 check: $(STAMP) ## ruff, mypy (strict) and the import layers
 	$(BIN)/ruff check .

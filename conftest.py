@@ -18,6 +18,20 @@ Toml = Callable[..., Path]
 REQUIRE_ALL = os.environ.get("GENOBOARD_REQUIRE_ALL") == "1"
 
 
+# files whose tests take minutes: begun first, so that none of them is what the last processor is waited for
+LONG = (
+    "test_conformance", "test_kills", "test_gtex", "test_civic_boards", "test_expression_report", "test_grid", "test_confinement", "test_full_disk",
+    "test_cluster", "test_brain_region_report", "test_variant_class_report", "test_estimators", "test_openness", "test_expression_regression",
+    "test_fuzz_submission", "test_fuzz_inputs", "test_at_once", "test_torch_mlp", "test_text_models", "test_doc2vec_models", "test_scaffold",
+    "test_own_data", "test_packaging", "test_notebooks", "test_tutorial", "test_msk", "test_audit",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of long files first; otherwise their order stays."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 def absent(what: str) -> None:
     """Skip for want of `what`; under GENOBOARD_REQUIRE_ALL=1 nothing may be missing, so fail."""
     if REQUIRE_ALL:

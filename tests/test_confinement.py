@@ -284,15 +284,16 @@ def test_a_forged_answer_is_invalid_and_no_link_of_it_is_followed(
     competition: Competition, tmp_path: Path, secret: Path, act: str, said: str
 ) -> None:
     forge = f"""
-    import atexit
     out = Path.cwd().parent / 'out'
-    def forge():
+    end = os._exit
+    def forge(status):
         if (out / 'predictions.parquet').exists() and {"'predictions" in act}:
             if 'truncate' not in {act!r}: (out / 'predictions.parquet').unlink()
         if (out / 'done.json').exists() and {"'done" in act}:
             (out / 'done.json').unlink()
         {act.format(target=str(secret))}
-    atexit.register(forge)
+        end(status)
+    os._exit = forge
     """
     entry, _ = attempt(competition, tmp_path, forge)
     assert entry.verdict == "invalid"

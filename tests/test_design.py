@@ -447,8 +447,8 @@ def test_rows_are_the_same_bits_whatever_the_number_of_threads() -> None:
 def test_without_its_libraries_a_design_says_how_to_install_them(lost: str, asked: str) -> None:
     code = (
         f"import sys; sys.modules[{lost!r}] = None\n"
-        "from genoboard import GenoboardError, ModelSpec, cohorts\n"
-        "X, y = cohorts.cohort(ModelSpec('m', 'a:b', 'a model', kinds=('bins',), targets=('regression',)), 'bins')\n"
+        "from genoboard import GenoboardError, cohorts\n"
+        "X, y = cohorts.cohort('bins', 'regression')\n"
         f"try: X.take([0, 1]).{asked}()\n"
         "except GenoboardError as error: print(error)"
     )

@@ -200,19 +200,19 @@ def test_a_name_that_cannot_be_one_or_is_taken_is_refused(make: Callable[..., li
 
 
 def test_nothing_that_is_there_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "genoboard-mine").mkdir()
-    (tmp_path / "genoboard-mine" / "README.md").write_text("my own")
+    (tmp_path / "genoboard-granite").mkdir()
+    (tmp_path / "genoboard-granite" / "README.md").write_text("my own")
     for make in (scaffold.model, scaffold.task):
         with pytest.raises(UsageError, match="is there already"):
-            make("mine", tmp_path)
-    assert [p.read_text() for p in (tmp_path / "genoboard-mine").iterdir()] == ["my own"]
+            make("granite", tmp_path)
+    assert [p.read_text() for p in (tmp_path / "genoboard-granite").iterdir()] == ["my own"]
 
 
 def test_what_there_is_no_scaffold_for_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="Did you mean brain-region"):
-        scaffold.model("mine", tmp_path, task="brain-regoin")
+        scaffold.model("granite", tmp_path, task="brain-regoin")
     with pytest.raises(UsageError, match="is no kind of rows"):
-        scaffold.model("mine", tmp_path, kind="images")
+        scaffold.model("granite", tmp_path, kind="images")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import pluggy
 
-from . import builtin, bundle, hookspecs, taskfile, whereabouts
+from . import builtin, hookspecs
 from .errors import GenoboardError, PluginError, UnknownName, UsageError, nearest
 from .metrics import Metric
 from .model import ModelSpec
 from .task import Target, Task
-from .whereabouts import GROUP
-from .workspace import Workspace
+from .workspace import TASK_FILE, Workspace
 
 if TYPE_CHECKING:
     import click
 
 
+GROUP = "genoboard"
 FORMATS = ("table", "csv", "json", "md", "latex", "html")  # of boards: genoboard's own, which no plugin may replace
 Exporter = Callable[[dict[str, Any]], str]
 Card = TypeVar("Card", Task, ModelSpec, Metric)
@@ -104,6 +104,8 @@ class Plugins:
             path = Path(place)
             if not path.is_file():
                 raise UsageError(f"{text!r}: there is no file {place}.")
+            from . import whereabouts
+
             known = whereabouts.defined(path)
             if known and name not in known:
                 raise UnknownName(f"class or function in {place}", name, known)
@@ -138,6 +140,8 @@ class Plugins:
         """Say how `name` could come to be known, in a sentence; nothing where no plugin is in sight that would bring it."""
         if name in self.broken:
             return f"A plugin of that name is installed but broken: {self.broken[name]}"
+        from . import whereabouts
+
         if here := whereabouts.uninstalled(name, *filter(None, (plugin_folder, Path("plugins")))):
             return here
         if self.broken and not nearest(name, (*self.models, *self.tasks, *self.metrics)):
@@ -230,6 +234,11 @@ def _with_files(
     tasks: dict[str, Task], workspace: Workspace, metrics: Mapping[str, Metric], owners: dict[str, str], broken: dict[str, str]
 ) -> dict[str, Task]:
     """Return the tasks and those that the workspace's files stand for."""
+    # most workspaces have none, and a list is told in less time than reading them takes to import
+    if not (workspace.bundle.is_file() or any(workspace.tasks.glob(f"*/{TASK_FILE}"))):
+        return tasks
+    from . import bundle, taskfile
+
     found = dict(tasks)
     for owner, path in taskfile.found(workspace):
         try:
