@@ -874,7 +874,7 @@ def test_a_user_goes_from_a_file_to_a_board_by_commands_alone(home: Path) -> Non
         home, "new", "task", "mine", "--from", "p.csv", "--target", "grows", "--group", "patient", "--id", "sample", "--type", "note=ignore"
     )
     assert "age                             number    4 missing" in " ".join(out.split("\n")) or "4 missing" in out
-    assert "Next: genoboard run mine prior" in out
+    assert "Next: genoboard run mine " in out
     assert "mine" in said(home, "list", "tasks")
     assert json.loads(said(home, "list", "tasks", "--json"))["tasks"][-1]["plugin"] is not None
     said(home, "run", "mine", "logistic-regression", "xgboost")

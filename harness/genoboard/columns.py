@@ -214,11 +214,17 @@ def _words(name: str, column: pa.Array, missing: int, of: str) -> Column:
         return Column(name, "ignore", missing, f"one value only, {found[0]!r}")
     if len(found) > MOST_LEVELS:
         unlike = f"{len(found):,} different texts" if len(found) < len(known) else "another text in every row"
-        parsed = sum(numbers(pa.array([t], pa.string())) is not None for t in found[:100])
-        odd = f", most of them numbers; the first that is none is {_first_text(column)!r}" if parsed > 50 else ""
+        odd = _odd(column, found)
         can = f"; --type {quoted(name)}=category to keep it" if len(found) <= MOST_ASKED else ""
         return Column(name, "ignore", missing, f"{unlike}{odd}{can}")
-    return Column(name, "category", missing, _joined(_levels(found), of))
+    return Column(name, "category", missing, _joined(_levels(found) + _odd(column, found), of))
+
+
+def _odd(column: pa.Array, found: Sequence[str]) -> str:
+    """Say that most of a column's texts are numbers, and which is none; nothing where they are not."""
+    some = found[:100]
+    parsed = sum(numbers(pa.array([t], pa.string())) is not None for t in some)
+    return f", most of them numbers; the first that is none is {_first_text(column)!r}" if len(some) / 2 < parsed < len(some) else ""
 
 
 def require_numbers(table: Table, name: str) -> NDArray[np.float64]:
