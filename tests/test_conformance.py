@@ -21,7 +21,7 @@ REGISTERED = load_plugins()
 SEEDED = "the same seed gives the same predictions, bit for bit"
 RUNS = "it fits and predicts in the worker"
 
-FEW = {"epochs": 1, "max_epochs": 5, "iterations": 40, "n_estimators": 40, "rounds": 10, "passes": 3}
+FEW = {"tokens": 64, "epochs": 1, "max_epochs": 5, "iterations": 40, "n_estimators": 40, "rounds": 10, "passes": 3}
 
 # one of each family is looked at in every run of the tests, and the others where there is time
 OFTEN = {"Unseeded", "Unnormalised", "Transductive", "Remembers", "ChangesRows", "Broken"}
