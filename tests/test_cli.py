@@ -628,8 +628,8 @@ def test_oof_says_where_the_predictions_lie_and_what_to_do_with_them(blended: tu
         assert place.is_relative_to(workspace)
         assert list(pd.read_csv(place).columns) == ["id", "fold", "flat", "rough", "round"]
     assert lines[-2:] == [
-        "Next: genoboard leaderboard pebbles --split cove --data demo",
-        "  or: genoboard blend pebbles centroid prior --name NEW --split cove --data demo",
+        f"Next: genoboard --workspace {workspace} leaderboard pebbles --split cove --data demo",
+        f"  or: genoboard --workspace {workspace} blend pebbles centroid prior --name NEW --split cove --data demo",
     ]
 
 
@@ -653,8 +653,8 @@ def test_blend_prints_weights_and_losses_then_the_entry_and_what_comes_next(
         r"two stones           \d\.\d{5}  \(its weights were fitted on these rows\)\n"
         r"two stones  f1-macro \d\.\d{5}  accuracy \d\.\d{5}  multiclass-log-loss \d\.\d{5}\n"
         r"  \S+-two-stones-[0-9a-f]{8}\n"
-        r"Next: genoboard compare pebbles 'two stones' centroid --split cove --data demo\n"
-        r"  or: genoboard leaderboard pebbles --split cove --data demo\n",
+        r"Next: genoboard --workspace \S+ compare pebbles 'two stones' centroid --split cove --data demo\n"
+        r"  or: genoboard --workspace \S+ leaderboard pebbles --split cove --data demo\n",
         said.out,
     ), said.out
     shown = genoboard("--workspace", workspace, "leaderboard", "pebbles").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -579,7 +580,7 @@ def test_the_game_from_the_command_line(
     assert status == 0
     assert out.startswith("game --split last --data demo is hosted from now on: 12 of 40 donors are public (60 of 200 rows).\n")
     assert "The seal is a convention" in out
-    assert "Next: genoboard run game MODEL --split last --data demo --team NAME" in out
+    assert re.search(r"Next: genoboard (--workspace \S+ )?run game MODEL --split last --data demo --team NAME", out)
 
     for right, seed in ((0.7, 1), (0.6, 2)):
         predicted(play(), right, seed).to_csv(tmp_path / f"{seed}.csv")

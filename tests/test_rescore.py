@@ -110,7 +110,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
             evaluate(competition, "majority")
         competition = Competition.open("beach", "beach", None, root, plugins())
         guessed(competition, home, "mine", 3)
-        evaluate(competition, f"{__file__}:Absent")
+        evaluate(competition, f"{__file__}:Dataset")  # no model, and so a failed run
     return root
 
 
