@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -241,7 +242,7 @@ def test_listed_jobs_are_commands_that_fill_a_workspace_and_a_rebuild_gathers_th
         program, *rest = shlex.split(line)
         assert program == "genoboard"
         done = subprocess.run([sys.executable, "-m", "genoboard", *rest], capture_output=True, text=True, check=True, cwd=tmp_path)
-        assert "Next, once all of them are there: genoboard leaderboard --rebuild" in done.stdout
+        assert re.search(r"Next, once all of them are there: genoboard (--workspace \S+ )?leaderboard --rebuild", done.stdout)
     assert not Workspace(workspace).database.exists(), "the index has one writer"
     subprocess.run([sys.executable, "-m", "genoboard", "--workspace", str(workspace), "leaderboard", "--rebuild"], check=True)
     competition = compete(workspace)
