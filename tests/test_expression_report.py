@@ -28,6 +28,8 @@ from genoboard_tasks.expression_regression import drawing
 from genoboard_tasks.expression_regression.residuals import Residuals
 from genoboard_tasks.expression_regression.window_panels import PENALTY
 
+pytestmark = pytest.mark.slow  # minutes, all together
+
 PLUGINS = load_plugins()
 TASK = PLUGINS.tasks["expression-regression"]
 # few epochs and no search: curves and gradients are what matters here

@@ -24,6 +24,8 @@ from genoboard_torch.network import Network
 from genoboard_torch.packed import Packed
 from genoboard_torch.rows import DesignRows
 
+pytestmark = pytest.mark.slow  # minutes, all together
+
 (CARD,) = register_models()
 BINS, CELLS = 40, 5
 SMALL: dict[str, Any] = {"layers": (16, 8), "batch_size": 64, "max_epochs": 5, "l1": 0.0, "dropout": 0.0}
