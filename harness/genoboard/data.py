@@ -189,6 +189,8 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         parts["control"] = table.take(dataset.control, order, rows.index)
     fingerprint = _fingerprint(rows, parts)
     folder = catalog.objects(task) / fingerprint[:24]
+    # in a bundle an asked row tells of no group
+    grouped = rows[rows[splits.PART] == splits.TRAIN] if dataset.opaque else rows
     about = {
         "task": task.name,
         "name": name,
@@ -200,10 +202,7 @@ def store(task: Task, name: str, dataset: Dataset, promised: str = "") -> Prepar
         "unit": dataset.unit,
         "control": list(parts["control"].columns) if "control" in parts else [],
         "notes": list(dataset.notes),
-        # in a bundle an asked row tells of no group
-        "groups": {
-            c: int((rows[rows[splits.PART] == splits.TRAIN] if dataset.opaque else rows)[c].nunique()) for c in splits.groups_of(rows)
-        },
+        "groups": {c: int(grouped[c].nunique()) for c in splits.groups_of(rows)},
         "grouping": {c: splits.grouping(rows, c) for c in splits.groups_of(rows)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "splits": _split_fingerprints(task, rows),

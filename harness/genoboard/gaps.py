@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .table import Features
 
@@ -14,16 +17,22 @@ class Gaps:
     """Fills missing values with medians of the training rows X (n, p), with 0 in a column that has none; `filled` counts them.
 
     Where a model takes them itself, `kept`, and where rows are no table of numbers, or a sparse one, they stay as they are.
+    `train` gives X: it is asked for at the first gap, since medians of thousands of columns take seconds, and most data have none.
     """
 
-    def __init__(self, X: Features, kept: bool) -> None:
-        self.filled, self.medians = 0, None
-        if not kept and isinstance(X, pd.DataFrame) and len(X.columns) and all(d == np.float32 for d in X.dtypes):
-            self.medians = X.median().fillna(0.0).to_numpy(dtype=np.float32)
+    def __init__(self, train: Callable[[], Features], kept: bool) -> None:
+        self.filled, self.train, self.kept = 0, train, kept
+
+    @cached_property
+    def medians(self) -> NDArray[np.float32]:
+        """What is put where a value is missing (p,)."""
+        X = self.train()
+        assert isinstance(X, pd.DataFrame)
+        return X.median().fillna(0.0).to_numpy(dtype=np.float32)
 
     def fill(self, X: Features) -> Features:
         """Return the rows without a gap; the very frame that was given where it has none."""
-        if self.medians is None or not isinstance(X, pd.DataFrame):
+        if self.kept or not isinstance(X, pd.DataFrame) or not len(X.columns) or not all(d == np.float32 for d in X.dtypes):
             return X
         values = X.to_numpy()
         missing = np.isnan(values)

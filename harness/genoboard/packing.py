@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import catalog, datasheet, lease, splits, table, toml
-from .bundle import ASKED, FEATURES, ROWS
+from .bundle import ASKED, COLUMNS, FEATURES, ROWS
 from .competition import Competition
 from .errors import UsageError
 from .splits import PART, TARGET, TRAIN
@@ -42,7 +42,7 @@ def pack(competition: Competition, folder: Path) -> Iterator[Path]:
     table.write(table.take(data.X(), used), place.bundled / FEATURES)
     _rows(data.rows.iloc[used], asked).to_parquet(place.bundled / ROWS)
     if data.columns is not None:
-        table.write(data.columns, place.bundled / "columns")
+        table.write(data.columns, place.bundled / COLUMNS)
     yield from sorted(folder / path.relative_to(place.root) for path in (*place.bundled.iterdir(), *_task_files(competition, place)))
     source = catalog.sources(card).get(data.name)
     sample = folder / "sample_submission.csv"

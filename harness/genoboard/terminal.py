@@ -197,6 +197,8 @@ def say_where(competition: Competition, quiet: bool) -> None:
 
 def show_entry(where: Path | None, entry: Entry, quiet: bool, seed: bool = False) -> None:
     """Print what came of an entry, which one of several it is by its `seed` and split, and `where` it lies; None: it is not recorded."""
+    from .workspace import HANDED_IN  # here, because a list is told without it
+
     name = f"{entry.name} [{entry.board.split}, seed {entry.seed}]" if seed else entry.name
     if entry.verdict != "ok":
         tell(f"{name}: {entry.verdict}: {entry.reason}")
@@ -214,8 +216,8 @@ def show_entry(where: Path | None, entry: Entry, quiet: bool, seed: bool = False
     for note in entry.notes:
         print(f"  note: {note}")
     print(f"  {where}" if where is not None else "  not recorded (--in-process)")
-    if where is not None and (where / "submission.csv").exists():
-        print(f"  to hand in: {where / 'submission.csv'}")
+    if where is not None and (where / HANDED_IN).exists():
+        print(f"  to hand in: {where / HANDED_IN}")
 
 
 def show_dev(model: str, found: Any, quiet: bool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import confinement, keeper
 from .building import build, refuse_other_estimators
@@ -25,6 +25,9 @@ from .errors import ModelFailed
 from .isolation import Limits, peak_memory
 from .predicting import predict, predict_outputs
 from .syscalls import libc
+
+if TYPE_CHECKING:
+    from .table import Features
 
 WRITABLE = ("out", "run", "scratch")
 FITTED = b"fitted"
@@ -76,7 +79,12 @@ def work(job: Path, told: Mapping[str, Any], fitted: Callable[[], None]) -> None
         X, y = X.table(rows), y[rows]
         extra.update({"groups": extra["groups"][rows]} if "groups" in extra else {})
         notes += [note] if note else []
-    gaps = Gaps(X, kept=told["takes_missing"] or taken(model))
+
+    def train() -> Features:
+        again = table.read(given / "train")
+        return again.table(rows) if isinstance(again, Design) and tabular else again
+
+    gaps = Gaps(train, kept=told["takes_missing"] or taken(model))
     if apart:
         model = Apart(lambda: build(told), outputs, labels)
     start = time.perf_counter()
