@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # how long an example takes says how busy the machine is
 settings.register_profile("genoboard", deadline=None)
 settings.load_profile("genoboard")
 REPO = Path(__file__).resolve().parent
 Toml = Callable[..., Path]
+CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 REQUIRE_ALL = os.environ.get("GENOBOARD_REQUIRE_ALL") == "1"
 
 
@@ -37,6 +43,20 @@ def absent(what: str) -> None:
     if REQUIRE_ALL:
         pytest.fail(f"GENOBOARD_REQUIRE_ALL=1, but {what}")
     pytest.skip(what)
+
+
+@pytest.fixture(scope="module")  # no longer: while it runs, its event loop is in the way of everybody else's
+def browser() -> Iterator[Browser]:
+    """Start Debian's chromium, without a network of its own."""
+    from playwright.sync_api import sync_playwright
+
+    where = shutil.which("chromium")
+    if where is None:
+        absent("chromium is not installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=where, args=CHROMIUM)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

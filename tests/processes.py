@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 
@@ -16,3 +19,13 @@ def command(pid: str) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def page_step(words: str, folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of a page as its reader does: in a shell, in `folder`, which is the workspace; output comes in the order in which a terminal has it."""
+    places = {"GENOBOARD_CACHE": str(cache), "PYTHONUNBUFFERED": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GENOBOARD_")} | places
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", words],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+    )  # fmt: skip

@@ -19,6 +19,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import page_step
 from sklearn.metrics import f1_score
 
 from genoboard import (
@@ -924,19 +925,10 @@ def test_the_page_runs_as_it_stands_and_comes_out_as_it_shows(home: Path) -> Non
     told = list(steps(PAGE.read_text(encoding="utf-8")))
     assert len([s for s in told if s.file]) == 4
     assert len([s for s in told if "genoboard new task" in s.command]) == 5
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GENOBOARD_")}
-    environment |= {
-        "GENOBOARD_CACHE": str(home / "cache"),
-        "PYTHONUNBUFFERED": "1",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
     for step in told:
         if step.file:
             (home / step.file).write_text(step.text, encoding="utf-8")
             continue
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", step.command],
-            cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        done = page_step(step.command, home, home / "cache")
         assert done.returncode == 0, f"$ {step.command}\n{done.stdout}"
         assert not step.text.strip() or looks_like(step.text, done.stdout), f"$ {step.command}\n{done.stdout}"

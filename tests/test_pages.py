@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import absent
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from genoboard_leaderboard import boardpage, forest, report
 from genoboard_leaderboard.errors import LeaderboardError
@@ -22,24 +20,12 @@ from genoboard_leaderboard.latex import latex
 from genoboard_leaderboard.page import escape, shortened
 from genoboard_leaderboard.report import Panel, Report, ScoreLine
 
-ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>\' & \u202eevil'
 METRICS = ["f1-macro", "accuracy", "multiclass-log-loss", "f1[cortex]", "f1[amygdala]"]
 LONG = "a-tabular-transformer-with-a-very-long-and-descriptive-name-that-goes-on"
 WIDTHS = (1280, 390)
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")  # no longer: while it runs, its event loop is in the way of everybody else's
-def browser() -> Iterator[Browser]:
-    where = shutil.which("chromium")
-    if where is None:
-        absent("chromium is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=where, args=ARGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

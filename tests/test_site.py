@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -20,8 +19,7 @@ from urllib.parse import unquote, urldefrag
 import click
 import pytest
 import yaml
-from conftest import absent
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import genoboard
 from genoboard import hookspecs
@@ -32,7 +30,6 @@ REPO = Path(__file__).resolve().parents[1]
 DOCS = sorted(path.relative_to(REPO / "docs").as_posix() for path in (REPO / "docs").rglob("*.md"))
 NAV = yaml.safe_load((REPO / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
 HTML = [Path(page).with_suffix(".html").as_posix() for page in DOCS]
-ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDTHS = (1280, 390)
 
 Open = Callable[..., Page]
@@ -174,17 +171,6 @@ def places(site: Path) -> Iterator[dict[str, str]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {"disk": f"{site.as_uri()}/", "server": f"http://127.0.0.1:{server.server_port}/"}
         server.shutdown()
-
-
-@pytest.fixture(scope="module")  # no longer: while it runs, its event loop is in the way of everybody else's
-def browser() -> Iterator[Browser]:
-    where = shutil.which("chromium")
-    if where is None:
-        absent("chromium is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=where, args=ARGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from processes import page_step
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "first-entry.md"
 BLOCK = re.compile(r"^```(console|python title=\"([^\"]+)\")\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
@@ -56,23 +54,13 @@ def test_a_shown_output_is_compared_to_the_letter_but_for_its_dots() -> None:
 def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    # the workspace is the folder itself, as the page says; output comes in the order in which a terminal has it
-    places = {
-        "GENOBOARD_CACHE": str(tmp_path / "cache"),
-        "PYTHONUNBUFFERED": "1",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GENOBOARD_")} | places
     told = list(steps(PAGE.read_text(encoding="utf-8")))
     assert sum(bool(s.file) for s in told) == 2
     for step in told:
         if step.file:
             (folder / step.file).write_text(step.text, encoding="utf-8")
             continue
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", step.command],
-            cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        done = page_step(step.command, folder, tmp_path / "cache")
         assert looks_like(step.text, done.stdout), f"$ {step.command}\n{done.stdout}"
         assert (done.returncode != 0) == ("Error:" in step.text), step.command
     assert [path.suffix for path in folder.glob("report-*")] == [".html"]
