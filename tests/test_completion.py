@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 from conftest import absent
 
+from genoboard.workspace import Workspace
+from genoboard_leaderboard.entry import Board, Entry
+from genoboard_leaderboard.store import Store
+
 PEBBLES = Path(__file__).parent / "pebbles"
 START = "import sys; sys.argv[0] = 'genoboard'; from genoboard.cli import main; main()"
 
@@ -67,6 +71,30 @@ def test_names_of_every_kind_are_offered(environment: dict[str, str], words: str
     assert offered(environment, words) == names
 
 
+@pytest.fixture
+def entered(tmp_path: Path) -> None:
+    """Entries on the boards of two tasks, as an index knows them."""
+    for task, names in (("pebbles", ("centroid", "mine", "mine")), ("other", ("theirs",))):
+        board = Board(task, "demo", "0" * 64, "cove", "1" * 64)
+        for number, name in enumerate(names):
+            entry = Entry(f"{task}-{number}", board, name, f"2026-11-0{number + 1}T00:00:00Z", "file")
+            Store(Workspace.here(tmp_path / "workspace").database).record(entry)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("genoboard report ", ["centroid", "mine", "theirs"]),
+        ("genoboard remove --task other ", ["theirs"]),
+        ("genoboard compare pebbles m", ["mine"]),
+        ("genoboard compare pebbles mine ", ["centroid", "mine"]),
+        ("genoboard blend pebbles centroid mi", ["mine"]),
+    ],
+)
+def test_entries_are_offered_by_their_names(environment: dict[str, str], entered: None, words: str, names: list[str]) -> None:
+    assert offered(environment, words) == names
+
+
 def test_models_are_those_that_the_task_takes(environment: dict[str, str]) -> None:
     assert "centroid" not in offered(environment, "genoboard run expression-regression c")
     assert "prior" in offered(environment, "genoboard run pebbles p")
@@ -89,8 +117,8 @@ def test_behind_a_slip_in_the_command_s_name_nothing_is_said_either(environment:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("words", ["genoboard run pebbles c", "genoboard submit pebbles --data "])
-def test_what_a_shell_waits_for_imports_neither_numpy_nor_pandas(environment: dict[str, str], words: str) -> None:
+@pytest.mark.parametrize("words", ["genoboard run pebbles c", "genoboard submit pebbles --data ", "genoboard compare pebbles m"])
+def test_what_a_shell_waits_for_imports_neither_numpy_nor_pandas(environment: dict[str, str], entered: None, words: str) -> None:
     done = asked(environment, words, "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); " + START)
     assert done.stdout
     assert not {name.partition(".")[0] for name in done.stderr.split()} & {"numpy", "pandas", "pyarrow", "sklearn", "scipy", "torch"}

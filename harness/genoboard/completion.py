@@ -82,6 +82,16 @@ def subjects(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
 
 @_offering
+def entries(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    """Offer the names that stand on the boards of the task that was named before, or on all where none was."""
+    from genoboard_leaderboard.store import Store
+
+    of_task = ctx.command.params[0].name == "task"
+    task = _task(ctx).name if of_task else ctx.params.get("task")
+    return [(name, "") for name in Store(_workspace(ctx).database).names(task)]
+
+
+@_offering
 def _models(ctx: click.Context) -> Iterable[tuple[str, str]]:
     task = _task(ctx)
     return [(model.name, model.summary) for model in _plugins(ctx).models.values() if task.admits(model)]

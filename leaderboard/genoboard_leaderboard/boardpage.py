@@ -88,7 +88,7 @@ def _standings(document: Document, rows: Sequence[Row], links: Mapping[str, str]
             drawn.append((column, list(cells)))
 
     add(Column("rank", numeric=True), [_counted_cell(row["rank"]) for row in rows], ranked)
-    add(Column("rank interval", "95 %", numeric=True), [_span(row.get("ranks")) for row in rows], any(row.get("ranks") for row in rows))
+    add(Column("true rank", "95 %", numeric=True), [_span(row.get("ranks")) for row in rows], any(row.get("ranks") for row in rows))
     add(Column("name", kind="name"), [_name(row, links, apart[row["entry"]]) for row in rows])
     order = _first(document, metric)
     add(
@@ -175,7 +175,7 @@ def _reading(document: Document) -> str:
             " Both are scored on the same resamples, so this tells entries apart whose own intervals overlap."
         )
     if any(row.get("ranks") for row in rows):
-        lines.append("A rank interval reaches from one more than the number of those proven better to all but those proven worse.")
+        lines.append("The true rank lies between one more than the number of those proven better and all but those proven worse.")
     if any(row.get("chance") is not None for row in rows):
         lines.append("The chance of being best is the share of resamples in which nobody is better.")
     lines += [

@@ -103,6 +103,12 @@ class Store:
         """Return the entry whose id is `text`, or else the entries of that name, in order of `created`; none is an empty list."""
         return self._entries({"e.id": text, "b.task": task}) or self._entries({"e.name": text, "b.task": task})
 
+    def names(self, task: str | None = None) -> list[str]:
+        """Return under which names there are entries, of one task or all, without reading these."""
+        where = {"b.task": task}
+        sql = f"SELECT DISTINCT e.name FROM entry e JOIN board b ON b.key = e.board {_where(where)} ORDER BY e.name"
+        return [name for (name,) in self._rows(sql, where)]
+
     def boards(self, task: str | None = None) -> list[tuple[Board, int]]:
         """Return the boards, of one task or all, with how many entries each has; the board with the earliest entry first."""
         where = {"b.task": task}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from .. import completion
 from ..options import as_json, data_option, split_option, task_argument, team_option
 from ..terminal import competition_of, print_json, say_where, show_entry, tell
 
@@ -50,7 +51,7 @@ def submit(workspace: str | None, task: str, path: Path, name: str, split: str |
 
 @click.command()
 @task_argument
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=completion.entries)
 @click.option("--name", required=True, metavar="NEW", help="The new standing's name.")
 @split_option
 @data_option

@@ -62,8 +62,8 @@ def leaderboard(
 
 @click.command()
 @task_argument
-@click.argument("a", metavar="A", required=False)
-@click.argument("b", metavar="B", required=False)
+@click.argument("a", metavar="A", required=False, shell_complete=completion.entries)
+@click.argument("b", metavar="B", required=False, shell_complete=completion.entries)
 @click.option("--all", "every", is_flag=True, help="Every two standings of the board, p-values adjusted by Holm.")
 @click.option("--metric", metavar="NAME", shell_complete=completion.metrics, help="One of the task's metrics; the primary one by default.")
 @split_option

@@ -56,7 +56,7 @@ def rescore(workspace: str | None, task: str | None, verify: bool, as_json: bool
 
 
 @click.command()
-@click.argument("entry")
+@click.argument("entry", shell_complete=completion.entries)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; the board shows it in the entry's place.")
 @click.option("--task", metavar="NAME", shell_complete=completion.tasks, help="Where a name stands on the boards of several tasks.")
 @as_json

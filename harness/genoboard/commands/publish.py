@@ -12,7 +12,7 @@ from ..terminal import competition_of, installed, print_json, tell
 
 
 @click.command()
-@click.argument("entry")
+@click.argument("entry", shell_complete=completion.entries)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="report-ENTRY.html by default.")
 @click.option(
     "--figures",
