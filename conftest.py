@@ -141,8 +141,12 @@ def immgen_toml(real_data: Path) -> Toml:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One data cache for the whole session: preparing data is not what most tests are about."""
-    return tmp_path_factory.mktemp("cache")
+    """One data cache for the whole session: preparing data is not what most tests are about. What is compiled serves its other processes, too."""
+    folder, base = tmp_path_factory.mktemp("cache"), tmp_path_factory.getbasetemp()
+    compiled = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    compiled.mkdir(exist_ok=True)
+    (folder / "compiled").symlink_to(compiled)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .metrics import Metric, per_class
     from .model import ModelSpec, RunContext
     from .moments import Moments
+    from .packed import Packed
     from .results import NotDrawn, Results
     from .slots import Slots
     from .splits import Split
@@ -43,6 +44,7 @@ _HOME = {
     "Design": "design",
     "Slots": "slots",
     "Moments": "moments",
+    "Packed": "packed",
     "ModelSpec": "model",
     "RunContext": "model",
     "Metric": "metrics",
@@ -79,6 +81,7 @@ __all__ = [
     "ModelSpec",
     "Moments",
     "NotDrawn",
+    "Packed",
     "PluginError",
     "RemoteFile",
     "Results",

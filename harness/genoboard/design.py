@@ -179,7 +179,7 @@ class Design:
         order = np.lexsort((self._cell, part, self._gene))
         gene, of_part = self._gene[order], np.asarray(part, np.int64)[order]
         first = np.concatenate([[0], np.flatnonzero((np.diff(gene) != 0) | (np.diff(of_part) != 0)) + 1, [len(order)]])
-        kernels = _kernels()
+        kernels = loops()
         threads = kernels.get_num_threads()
         # the pairs of slots that a segment adds up, for each four rows and once more to put them where they belong
         slots = np.diff(self.slots.start)[gene[first[:-1]]]
@@ -292,12 +292,13 @@ class Design:
 
 def _run(kernel: str, *given: Any) -> None:
     """Call a kernel that goes over rows, in pieces for all threads."""
-    kernels = _kernels()
+    kernels = loops()
     # the number of threads is no constant that a cached kernel could hold
     getattr(kernels, kernel)(kernels.get_num_threads() * kernels.CHUNKS, *given)
 
 
-def _kernels() -> ModuleType:
+def loops() -> ModuleType:
+    """Return the compiled loops; raise `UsageError` where what compiles them is not installed."""
     try:
         from . import kernels
     except ImportError as error:

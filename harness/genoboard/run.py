@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Code
 from genoboard_leaderboard.ranking import FULL
 
-from . import sandbox, scoring, session, surroundings, workspace
+from . import compiled, sandbox, scoring, session, surroundings, workspace
 from .competition import Competition
+from .design import Design
 from .errors import ModelFailed, UnknownName, UsageError
 from .isolation import Limits
 from .model import ModelSpec, parse_setting
@@ -112,6 +113,8 @@ def run_folds(competition: Competition, run: Run, folder: Path) -> list[Outcome]
         return [replace(prepared, reason=f"prepare: {prepared.reason}")]
     for number, fold in enumerate(run.progress(competition.folds, run.model.name), start=1):
         job = job_of(competition, run, fold, number)
+        if isinstance(job.X_train, Design):
+            compiled.loops(run.tell)
         if len(competition.folds) > 1:
             with (folder / workspace.LOG).open("a", encoding="utf-8") as log:
                 log.write(f"--- fold {number} of {len(competition.folds)}\n")

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from genoboard_leaderboard.entry import Verdict
 
-from . import answers, lease, surroundings, table, worker
+from . import answers, compiled, lease, surroundings, table, worker
+from .design import Design
 from .errors import UsageError
 from .isolation import Limits
 from .model import ModelSpec
@@ -175,7 +176,10 @@ def _lay_out(job: Job, folder: Path) -> dict[str, str]:
         np.save(given / "target.npy", job.y, allow_pickle=False)
     if job.groups is not None:
         np.save(given / "groups.npy", job.groups, allow_pickle=False)
-    return {**surroundings.environment(job.limits.pass_env, folder / "scratch"), **job.limits.environment()}
+    environment = {**surroundings.environment(job.limits.pass_env, folder / "scratch"), **job.limits.environment()}
+    if isinstance(job.X_train, Design) and (loops := compiled.loops()) is not None:
+        environment[compiled.VARIABLE] = str(shutil.copytree(loops, folder / "scratch" / "compiled"))
+    return environment
 
 
 def _pickled(estimator: object) -> bytes:

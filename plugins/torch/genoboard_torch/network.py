@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from .packed import Packed
+from genoboard import Packed
+
+from . import packed
 
 Inputs = Packed | torch.Tensor
 
@@ -72,7 +74,7 @@ class Network(nn.Module):
             return torch.addmm(self.bias, (x - self.mean) * self.scale, self.weight)
         with torch.autocast("cpu", enabled=False):
             slopes = self.slopes()
-            return x.times(slopes, self.bias - self.mean @ slopes)
+            return packed.times(x, slopes, self.bias - self.mean @ slopes)
 
     def slopes(self) -> torch.Tensor:
         """Return the first layer's weights (p, units) for columns as they come."""

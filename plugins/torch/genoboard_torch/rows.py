@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from genoboard import Design
+from genoboard import Design, Packed
 
+from . import packed
 from .network import Inputs
-from .packed import Packed
 
 At = NDArray[np.intp]
 # so many rows of one gene come together into a shuffled batch: enough to share the reading of weights, few enough to
@@ -69,8 +69,8 @@ class DesignRows:
         for start in range(0, len(order), size):
             part = order[start : start + size]
             for blocks in self.X.blocks(part, size=len(part)):
-                packed = Packed.of(blocks, self.X.shape[1])
-                yield np.concatenate([b.rows for b in blocks]), packed if self.device == "cpu" else packed.dense(self.device)
+                batch = Packed.of(blocks, self.X.shape[1])
+                yield np.concatenate([b.rows for b in blocks]), batch if self.device == "cpu" else packed.dense(batch, self.device)
 
     def _shuffled(self, rows: At, rng: np.random.Generator) -> At:
         """Return the rows in random order, but some of a gene's side by side."""

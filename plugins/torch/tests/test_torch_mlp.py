@@ -17,11 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genoboard import Block, Design, RunContext, Slots, UsageError
-from genoboard_torch import register_models
+from genoboard import Block, Design, Packed, RunContext, Slots, UsageError
+from genoboard_torch import packed, register_models
 from genoboard_torch.model import MLP, inner_fold
 from genoboard_torch.network import Network
-from genoboard_torch.packed import Packed
 from genoboard_torch.rows import DesignRows
 
 pytestmark = pytest.mark.slow  # minutes, all together
@@ -109,10 +108,10 @@ def test_the_card_shows_every_parameter_with_its_default() -> None:
 @settings(max_examples=40, deadline=None)
 @given(batches(), st.sampled_from([1, 3, 16, 40]))
 def test_the_packed_product_and_its_gradients_are_the_dense_ones(blocks: list[Block], units: int) -> None:
-    packed, x = Packed.of(blocks, BINS), dense(blocks)
+    batch, x = Packed.of(blocks, BINS), dense(blocks)
     weights, shift, seen = (torch.randn(size) for size in ((BINS, units), (units,), (len(x), units)))
     found = []
-    for product in (packed.times, lambda w, s: x @ w + s):
+    for product in (lambda w, s: packed.times(batch, w, s), lambda w, s: x @ w + s):
         w, s = weights.clone().requires_grad_(), shift.clone().requires_grad_()
         out = product(w, s)
         out.backward(seen)
@@ -124,7 +123,7 @@ def test_the_packed_product_and_its_gradients_are_the_dense_ones(blocks: list[Bl
 @settings(max_examples=20, deadline=None)
 @given(batches())
 def test_a_packed_batch_unpacks_to_the_dense_one(blocks: list[Block]) -> None:
-    assert torch.equal(Packed.of(blocks, BINS).dense(), dense(blocks))
+    assert torch.equal(packed.dense(Packed.of(blocks, BINS)), dense(blocks))
 
 
 def test_a_network_learns_from_a_packed_batch_what_it_learns_from_the_dense_one() -> None:
@@ -134,7 +133,7 @@ def test_a_network_learns_from_a_packed_batch_what_it_learns_from_the_dense_one(
     np.testing.assert_allclose(mean, X.dense().mean(axis=0), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(spread, X.dense().std(axis=0), rtol=1e-5, atol=1e-7)
     network = Network(mean, spread, (16, 8), 1, dropout=0.0)
-    ((at, packed),) = rows.batches(np.arange(len(X)), len(X))
+    ((at, batch),) = rows.batches(np.arange(len(X)), len(X))
     standard = np.divide(X.dense(at) - mean, spread, out=np.zeros((len(at), BINS)), where=spread > 0).astype(np.float32)
     # the network as one writes it down
     first = torch.nn.Linear(BINS, 16)
@@ -146,7 +145,7 @@ def test_a_network_learns_from_a_packed_batch_what_it_learns_from_the_dense_one(
     )
     plain[2].load_state_dict(network.rest[1].state_dict())
     plain[4].load_state_dict(network.rest[3].state_dict())
-    outputs = [network(packed), network(torch.from_numpy(X.dense(at))), plain(torch.from_numpy(standard))]
+    outputs = [network(batch), network(torch.from_numpy(X.dense(at))), plain(torch.from_numpy(standard))]
     for out in outputs:
         torch.testing.assert_close(out, outputs[-1], rtol=1e-4, atol=1e-5)
     outputs[0].square().mean().backward()
