@@ -9,7 +9,6 @@ import json
 import os
 import pty
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -116,20 +115,6 @@ def sample(genoboard: Callable[..., Said], tmp_path: Path) -> Path:
 
 
 # --------------------------------------------------------------------------------------------------------------- starting
-
-
-def seconds(*command: str) -> float:
-    """Return what a process takes of the processors, which others that run beside it do not lengthen much."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def test_help_takes_at_most_1_8_times_as_long_as_importing_click_and_pluggy() -> None:
-    pairs = [(seconds("-c", START, "--help"), seconds("-c", "import click, pluggy")) for _ in range(15)]
-    ours, theirs = (min(times) for times in zip(*pairs, strict=True))
-    assert ours <= 1.8 * theirs, f"{ours:.3f} s against {theirs:.3f} s"
 
 
 def test_help_imports_nothing_heavy_and_loads_no_plugin() -> None:

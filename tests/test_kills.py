@@ -241,8 +241,8 @@ def kill_removals(ask: Ask, template: Path, tmp_path: Path, count: int) -> None:
 
 
 DEEDS = {
-    "run": (kill_runs, 5, 60), "submit": (kill_submissions, 5, 70), "data": (kill_data, 5, 60), "reveal": (kill_reveals, 3, 30),
-    "rescore": (kill_rescores, 5, 35), "remove": (kill_removals, 3, 25),
+    "run": (kill_runs, 5, 40), "submit": (kill_submissions, 5, 80), "data": (kill_data, 5, 80), "reveal": (kill_reveals, 3, 30),
+    "rescore": (kill_rescores, 5, 40), "remove": (kill_removals, 3, 30),
 }  # fmt: skip
 
 

@@ -306,7 +306,7 @@ def test_a_regressor_answers_one_number_a_row(tmp_path: Path) -> None:
         ("sklearn.preprocessing:StandardScaler", "StandardScaler has neither predict nor predict_proba: it cannot enter a competition."),
         ("sklearn.linear_model:Ridge", "Ridge is a regressor; this task needs a classifier."),
         ("sklearn.svm:OneClassSVM", "OneClassSVM is an outlier detector; this task needs a classifier."),
-        ("sklearn.linear_model:Rigde", "sklearn.linear_model has no Rigde."),
+        ("sklearn.linear_model:Rigde", "sklearn.linear_model has no Rigde. Did you mean Ridge or RidgeCV?"),
         ("no_such_package.models:Model", "ModuleNotFoundError: No module named 'no_such_package'"),
         ("pathlib:Path", "pathlib:Path is a PosixPath without fit(X, y): it is not a model."),
     ],
@@ -318,7 +318,7 @@ def test_what_is_no_model_for_the_task_is_refused_in_one_line_before_it_is_fitte
 
 def test_a_name_that_a_file_does_not_hold_is_told_by_the_files_own_name(tmp_path: Path) -> None:
     outcome, _ = run(tmp_path, f"{tmp_path / 'model.py'}:Modle", "class Model: ...")
-    assert (outcome.verdict, outcome.reason) == ("failed", "model.py has no Modle.")
+    assert (outcome.verdict, outcome.reason) == ("failed", "model.py has no Modle. Did you mean Model?")
 
 
 # Artifacts

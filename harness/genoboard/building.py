@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import ModelFailed
+from .errors import ModelFailed, nearest
 
 SEEDS = ("random_state", "random_seed")
 THREADS = ("n_jobs", "thread_count")
@@ -73,7 +73,9 @@ def resolve(target: str) -> Any:
     else:
         module = importlib.import_module(place)
     if not hasattr(module, name):
-        raise ModelFailed("failed", f"{Path(place).name} has no {name}.")
+        near = nearest(name, (n for n in dir(module) if not n.startswith("_")))
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise ModelFailed("failed", f"{Path(place).name} has no {name}.{hint}")
     return getattr(module, name)
 
 

@@ -186,7 +186,10 @@ def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | Non
 def _next(competitions: Sequence[Competition], told: Sequence[dict[str, Any]], oof: bool) -> None:
     if any(c.split.unscored for c in competitions):
         print("Next: hand in that file; genoboard submit checks one that was made otherwise")
-    for number, competition in enumerate(c for c in competitions if not c.split.unscored):
+    failed = any(t.get("verdict", "ok") != "ok" for t in told)
+    if failed:
+        print("Next: mend what failed, and run it again")
+    for number, competition in enumerate((c for c in competitions if not c.split.unscored), start=failed):
         where = f"{competition.task.name} --split {competition.split.name} --data {competition.data.name}"
         print(f"{'  or' if number else 'Next'}: genoboard leaderboard {where}")
         if oof and told and all("oof" in t for t in told):
