@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,12 @@ LONG = (
     "test_fuzz_submission", "test_fuzz_inputs", "test_at_once", "test_torch_mlp", "test_text_models", "test_doc2vec_models", "test_scaffold",
     "test_own_data", "test_packaging", "test_notebooks", "test_tutorial", "test_msk", "test_audit",
 )  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """Listen to interrupts even where a shell started the tests in the background: what they start inherits that, and some are interrupted."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

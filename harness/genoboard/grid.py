@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,7 @@ from .run import Run
 from .workspace import slug
 
 MOST_SEEDS = 10_000
+POLL = 0.2  # seconds after which an interrupt is heard at the latest
 
 
 @dataclass(frozen=True)
@@ -113,22 +116,44 @@ def run(jobs: Sequence[GridJob], side_by_side: int = 1, reuse: bool = True, **ta
     for job in jobs:
         if job.competition.board.key not in ready:
             ready[job.competition.board.key] = controls_first(job, talk)
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="genoboard-job")
-    try:
+    with _interrupts() as heard, ThreadPoolExecutor(side_by_side, thread_name_prefix="genoboard-job") as pool:
         waiting: dict[Future[Entry | Exception], GridJob] = {}
-        for job in jobs:
-            failed = ready[job.competition.board.key]
-            if failed is not None:
-                yield job, failed
-                continue
-            waiting[pool.submit(outcome, job, reuse, **{**talk, "stream": partial(_stoppable, stop, talk.get("stream"))})] = job
-        for done in as_completed(waiting):
-            yield waiting[done], done.result()
+        try:
+            for job in jobs:
+                failed = ready[job.competition.board.key]
+                if failed is not None:
+                    yield job, failed
+                    continue
+                waiting[pool.submit(outcome, job, reuse, **{**talk, "stream": partial(_stoppable, heard, talk.get("stream"))})] = job
+            going = set(waiting)
+            while going:
+                ended, going = wait(going, POLL, FIRST_COMPLETED)
+                if heard:
+                    raise KeyboardInterrupt
+                for done in ended:
+                    yield waiting[done], done.result()
+        finally:
+            # whatever ended this: what still runs ends as soon as its child has something to say, or in a moment
+            heard.append(signal.SIGINT)
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Give a list that every Ctrl-C is added to, instead of breaking off whatever this thread does just then.
+
+    Broken off at the wrong instant, it would leave a lock taken that the others wait for, and they would never end.
+    """
+    heard: list[int] = []
+    # what a shell started in the background does not listen to interrupts
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield heard
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield heard
     finally:
-        # an interrupt reaches this thread alone; the others hear of it as soon as their child has something to say, or in a moment
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+        signal.signal(signal.SIGINT, before)
 
 
 def controls_first(job: GridJob, talk: Mapping[str, Any]) -> Exception | None:
@@ -162,8 +187,8 @@ def outcome(job: GridJob, reuse: bool = True, out: Path | None = None, **talk: A
         return error
 
 
-def _stoppable(stop: threading.Event, stream: Any, said: str) -> None:
-    if stop.is_set():
+def _stoppable(heard: Sequence[int], stream: Any, said: str) -> None:
+    if heard:
         raise KeyboardInterrupt
     if stream is not None:
         stream(said)

@@ -114,7 +114,8 @@ class Clock:
 
     def __init__(self, total: int | None = None) -> None:
         self.total, self.bar, self.running = total, None, {}  # type: int | None, Any, dict[str, int]
-        self._alone = threading.Lock()
+        # an interrupt may come just when this thread has taken it
+        self._alone = threading.RLock()
 
     def __enter__(self) -> Self:
         if self.total is not None:
