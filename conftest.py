@@ -157,6 +157,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def with_controls(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Callable[..., Path]:
+    """Make a workspace whose board has its controls, entered once in a session: ``with_controls(folder, task, split)`` returns `folder`."""
+    home = tmp_path_factory.mktemp("controls")
+
+    def make(folder: Path, task: str, split: str) -> Path:
+        from genoboard import evaluate
+
+        if not (home / task / split).exists():
+            evaluate(task, "prior", split=split, workspace=home / task / split)
+        return shutil.copytree(home / task / split, folder)
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def _own_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> None:
     monkeypatch.setenv("GENOBOARD_CACHE", str(cache))

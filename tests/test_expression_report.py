@@ -301,7 +301,7 @@ def test_logarithmic_ticks_are_few_and_distances_are_spelled() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("split", ["chromosomes", "poster", "cells"])
+@pytest.mark.parametrize("split", ["chromosomes", "poster"])
 def test_human_erythropoiesis_has_every_figure_within_seconds(split: str, tmp_path: Path, erythroid_toml: Callable[[Path], Path]) -> None:
     name = "erythroid-report"
     data.ingest(TASK, erythroid_toml(tmp_path / "toml"), name)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,13 @@ MODELS = ("knn", "sklearn.tree:DecisionTreeClassifier")
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Path:
+def empty(tmp_path: Path) -> Path:
     return tmp_path / "workspace"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, with_controls: Callable[..., Path]) -> Path:
+    return with_controls(tmp_path / "workspace", "brain-region", "donor")
 
 
 def compete(workspace: Path, split: str = "donor") -> Competition:
@@ -56,10 +62,10 @@ def entries(found: Any) -> dict[tuple[str, str, int | None], Entry]:
 
 
 def test_side_by_side_gives_the_same_scores_bit_for_bit_as_one_after_the_other(tmp_path: Path) -> None:
-    one = entries(grid.run(jobs(tmp_path / "one", ("donor", "random"))))
-    two = entries(grid.run(jobs(tmp_path / "two", ("donor", "random")), 3))
+    one = entries(grid.run(jobs(tmp_path / "one", ("donor", "random"), seeds=(1,))))
+    two = entries(grid.run(jobs(tmp_path / "two", ("donor", "random"), seeds=(1,)), 3))
     assert one.keys() == two.keys()
-    assert len(one) == 8
+    assert len(one) == 4
     assert all(one[key].scores == two[key].scores for key in one)
     assert all(one[key].submission_sha256 == two[key].submission_sha256 for key in one)
     for folder in ("one", "two"):
@@ -232,20 +238,20 @@ def test_the_command_line_says_that_nothing_was_run_and_how_to_run_it_again(work
 # Jobs for others to start
 
 
-def test_listed_jobs_are_commands_that_fill_a_workspace_and_a_rebuild_gathers_them(workspace: Path, tmp_path: Path) -> None:
-    words = ["--workspace", str(workspace), "run", "brain-region", "uniform", "knn", "--seed", "0-1", "--set", "knn:n_neighbors=3"]
-    ask = [sys.executable, "-m", "genoboard", *words, "--list-jobs", "--out", str(workspace / "submissions")]
+def test_listed_jobs_are_commands_that_fill_a_workspace_and_a_rebuild_gathers_them(empty: Path, tmp_path: Path) -> None:
+    words = ["--workspace", str(empty), "run", "brain-region", "uniform", "knn", "--seed", "0-1", "--set", "knn:n_neighbors=3"]
+    ask = [sys.executable, "-m", "genoboard", *words, "--list-jobs", "--out", str(empty / "submissions")]
     listed = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(listed) == 3 + 4, "the controls of an empty board, too"
-    assert not workspace.exists(), "nothing was run"
+    assert not empty.exists(), "nothing was run"
     for line in listed:
         program, *rest = shlex.split(line)
         assert program == "genoboard"
         done = subprocess.run([sys.executable, "-m", "genoboard", *rest], capture_output=True, text=True, check=True, cwd=tmp_path)
         assert re.search(r"Next, once all of them are there: genoboard (--workspace \S+ )?leaderboard --rebuild", done.stdout)
-    assert not Workspace(workspace).database.exists(), "the index has one writer"
-    subprocess.run([sys.executable, "-m", "genoboard", "--workspace", str(workspace), "leaderboard", "--rebuild"], check=True)
-    competition = compete(workspace)
+    assert not Workspace(empty).database.exists(), "the index has one writer"
+    subprocess.run([sys.executable, "-m", "genoboard", "--workspace", str(empty), "leaderboard", "--rebuild"], check=True)
+    competition = compete(empty)
     found = {(e.name, e.seed): e for e in Store(competition.workspace.database).entries(competition.board)}
     assert set(found) == {
         ("prior", 0),
@@ -263,18 +269,18 @@ def test_listed_jobs_are_commands_that_fill_a_workspace_and_a_rebuild_gathers_th
     assert found["prior", 0].control
 
 
-def test_a_job_whose_folder_is_there_is_not_done_again_and_no_other_entry_is_overwritten(workspace: Path) -> None:
-    out = workspace / "submissions" / "brain-region" / "mine"
-    first = evaluate("brain-region", "uniform", workspace=workspace, out=out, reuse=True)
-    assert evaluate("brain-region", "uniform", workspace=workspace, out=out, reuse=True) == first
+def test_a_job_whose_folder_is_there_is_not_done_again_and_no_other_entry_is_overwritten(empty: Path) -> None:
+    out = empty / "submissions" / "brain-region" / "mine"
+    first = evaluate("brain-region", "uniform", workspace=empty, out=out, reuse=True)
+    assert evaluate("brain-region", "uniform", workspace=empty, out=out, reuse=True) == first
     with pytest.raises(UsageError, match=r"holds another entry, uniform with seed 0\. Choose another folder, or replace it: --force"):
-        evaluate("brain-region", "uniform", seed=1, workspace=workspace, out=out, reuse=True)
-    assert evaluate("brain-region", "uniform", seed=1, workspace=workspace, out=out).seed == 1
+        evaluate("brain-region", "uniform", seed=1, workspace=empty, out=out, reuse=True)
+    assert evaluate("brain-region", "uniform", seed=1, workspace=empty, out=out).seed == 1
     assert [p.name for p in out.parent.iterdir()] == ["mine"]
     shutil.rmtree(out)
     out.mkdir()
     with pytest.raises(UsageError, match="holds no entry"):
-        evaluate("brain-region", "uniform", workspace=workspace, out=out, reuse=True)
+        evaluate("brain-region", "uniform", workspace=empty, out=out, reuse=True)
 
 
 def test_a_job_that_failed_leaves_its_record_and_is_done_again(workspace: Path, tmp_path: Path) -> None:
