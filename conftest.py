@@ -17,8 +17,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# how long an example takes says how busy the machine is
-settings.register_profile("genoboard", deadline=None)
+# how long an example takes says how busy the machine is; the same examples every time, so that a failure is that of a change
+settings.register_profile("genoboard", deadline=None, derandomize=os.environ.get("GENOBOARD_EXPLORE") != "1")
 settings.load_profile("genoboard")
 REPO = Path(__file__).resolve().parent
 Toml = Callable[..., Path]

@@ -154,8 +154,8 @@ def often(few: int, many: int) -> pytest.MarkDecorator:
 
 
 def hunt(examples: int, strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
-    """Run `check` on that many examples; a few are the same every time."""
-    how = settings(max_examples=examples, deadline=None, derandomize=examples < 500, database=None, suppress_health_check=list(HealthCheck))
+    """Run `check` on that many examples."""
+    how = settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     how(given(strategy)(check))()
 
 

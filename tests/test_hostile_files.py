@@ -240,7 +240,7 @@ def test_a_bent_parcel_brings_only_what_is_expected_or_is_refused(tmp_path: Path
     sent, to = parcel.pack(tmp_path / "from"), tmp_path / "to"
     outside = {p for p in tmp_path.rglob("*") if to not in p.parents} | {to}
 
-    @settings(max_examples=examples, deadline=None, derandomize=examples < 100, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(mutated_bytes(sent.rstrip(b"\0") + b"\0" * 1024))
     def holds(content: bytes) -> None:
         try:

@@ -82,9 +82,10 @@ def _transcripts(content: bytes, path: Path) -> Iterator[Transcript]:
     delimiter = delimiter_of(body.lstrip(), path)
     _, first = next(rows(body, delimiter, path))
     if len(first) >= 6 and _whole_numbers(first[1:3]):
+        lines = list(_even(body, delimiter, path))
         # a plain BED has its name before a score; refGene's has an accession before the symbol
-        symbol = 3 if not first[4].strip(".0123456789") else 4
-        return (Transcript(n, c[0], c[1], c[2], c[5], c[symbol]) for n, c in _even(body, delimiter, path))
+        symbol = 4 if any(c[4].strip(".0123456789") for _, c in lines) else 3
+        return (Transcript(n, c[0], c[1], c[2], c[5], c[symbol]) for n, c in lines)
     if len(first) == 9 and _whole_numbers(first[3:5]):
         return _gff(body, path)
     # UCSC's table, with or without the column bin in front
