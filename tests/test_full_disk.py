@@ -160,7 +160,7 @@ def test_a_disk_that_ends_anywhere_leaves_nothing_half_done(
     made: Path, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene: str
 ) -> None:
     most = 40 if SCENES[scene][1] != "workspace" else 320
-    for size in range(0, most, most // 10):
+    for size in range(0, most, most // 5):
         attempt(made, disk, tmp_path, monkeypatch, scene, size * KB)
 
 

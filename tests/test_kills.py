@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -22,7 +23,7 @@ import pytest
 from genoboard import board, rescore, scoring
 from genoboard.competition import Competition
 from genoboard.evaluation import evaluate, submit
-from genoboard.plugins import load_plugins
+from genoboard.plugins import Plugins, load_plugins
 from genoboard.workspace import Workspace
 from genoboard_leaderboard.entry import Entry
 from genoboard_leaderboard.store import Store
@@ -30,6 +31,12 @@ from genoboard_leaderboard.store import Store
 HERE = Path(__file__).parent
 SEED = int(os.environ.get("GENOBOARD_KILL_SEED", "20261127"))
 Ask = Callable[..., dict[str, Any]]
+
+
+@functools.cache
+def plugins() -> Plugins:
+    """Load what is installed once, as a process does: hundreds of kills are looked at."""
+    return load_plugins()
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +82,7 @@ def template(tmp_path: Path) -> Path:
 
 
 def compete(workspace: Path, task: str = "pebbles") -> Competition:
-    return Competition.open(task, workspace=workspace, plugins=load_plugins())
+    return Competition.open(task, workspace=workspace, plugins=plugins())
 
 
 # What must hold after the next command, whenever the one before was killed
@@ -101,11 +108,11 @@ def check(workspace: Path, task: str = "pebbles") -> dict[str, list[Entry]]:
     assert left == []
     for notes in ("entering", "amendments"):
         assert not list((place.root / "leaderboard" / notes).glob("*"))
-    told_at_once = board.document(load_plugins(), str(workspace), task)
+    told_at_once = board.document(plugins(), str(workspace), task)
     board.rebuild(str(workspace))
-    assert board.document(load_plugins(), str(workspace), task)["standings"] == told_at_once["standings"]
+    assert board.document(plugins(), str(workspace), task)["standings"] == told_at_once["standings"]
     if all(e.scorer == scoring.VERSION for e in entries):
-        assert {f.what for f in rescore.verify(str(workspace), task, load_plugins())} <= {"ok", "removed"}
+        assert {f.what for f in rescore.verify(str(workspace), task, plugins())} <= {"ok", "removed"}
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         found.setdefault(entry.name, []).append(entry)
@@ -212,7 +219,7 @@ def kill_reveals(ask: Ask, template: Path, tmp_path: Path, count: int) -> None:
         assert ask("look", **given)["said"] == "", number
         assert ask("reveal", **given)["said"] == "", number
         check(given["workspace"], task)
-        told = board.document(load_plugins(), str(given["workspace"]), task)["standings"]
+        told = board.document(plugins(), str(given["workspace"]), task)["standings"]
         expected = expected or told
         assert told == expected
         assert {row["name"] for row in told} >= {"mine", "yours"}
