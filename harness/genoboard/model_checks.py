@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import cohorts, sandbox
+from . import cohorts, compiled, sandbox
 from .conformance import Finding
 from .isolation import Limits
 from .model import ModelSpec
@@ -46,6 +46,8 @@ class Subject:
         stages = self._stages() if self.card.inputs == "features" and card[0].ok else []
         for kind, target in stages:
             what = f"{kind}, {target}"
+            if kind == "bins":
+                compiled.loops(tell)
             tell(f"  on a small cohort: {what}")
             for found in Stage(self, kind, target).findings():
                 # a card of several is told apart
