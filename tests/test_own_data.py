@@ -20,12 +20,13 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import page_step
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from genoboard import (
     DataError,
     GenoboardError,
     UsageError,
+    audit,
     catalog,
     data,
     founding,
@@ -631,12 +632,67 @@ def test_a_task_of_a_competition_keeps_to_the_contract(home: Path) -> None:
     assert not wrong
 
 
-def test_a_competition_without_a_solution_is_its_training_rows(home: Path) -> None:
-    done = of_kaggle(home, competition_folder(home, solution=False, packed=True))
-    assert [s.name for s in done.task.splits] == ["random", "random-cv5"]
-    assert done.prepared.about["rows"] == 120
-    assert "40 test rows have no solution here and are left out" in done.prepared.about["notes"]
-    assert evaluate(opened(home), "prior").verdict == "ok"
+def test_a_competition_without_a_solution_asks_its_test_rows_for_a_file_to_hand_in(home: Path) -> None:
+    done = of_kaggle(home, competition_folder(home, solution=False, packed=True), group="patient")
+    assert [s.name for s in done.task.splits] == ["patient", "patient-cv5", "random", "kaggle"]
+    assert "40 test rows have no solution here: they can be asked, and not scored" in done.prepared.about["notes"]
+    assert "  to hand in: sample, grows (the probability of yes)" in done.said
+    assert {len(f.train) + len(f.test) for s in done.task.splits[:3] for f in done.prepared.folds(s)} == {120}
+    assert evaluate(opened(home), "logistic-regression").score("auroc").value > 0.8  # type: ignore[operator, union-attr]
+    asked = opened(home, split="kaggle")
+    assert [len(f.train) for f in asked.folds] == [120]
+    entry = evaluate(asked, "logistic-regression")
+    assert (entry.verdict, entry.held) == ("ok", "not scored here: whoever holds the competition has the solution")
+    handed = pd.read_csv(asked.workspace.folder(entry.id, "mine") / "submission.csv")
+    assert list(handed.columns) == ["sample", "grows"]
+    assert sorted(handed["sample"]) == [f"S{i}" for i in range(120, 160)]
+    truth = patients(160).set_index("sample").loc[handed["sample"], "grows"] == "yes"
+    assert roc_auc_score(truth, handed["grows"]) > 0.8
+    assert not [f for f in audit.audit(done.prepared) if f.verdict == "leak"]
+
+
+@pytest.mark.parametrize(
+    ("train", "sample", "line", "rows"),
+    [
+        ({"y": [0, 1] * 30}, {"y": [0, 1] * 10}, "id, y (classes)", {"0", "1"}),
+        ({"y": ["a", "b", "c"] * 20}, {"y": ["a"] * 20}, "id, y (classes)", {"a", "b", "c"}),
+        (
+            {"kind": ["a", "b", "c"] * 20},
+            {"P_c": [0.0] * 20, "P_a": [0.0] * 20, "P_d": [0.0] * 20, "P_b": [0.0] * 20},
+            "id, P_c, P_a, P_d, P_b",
+            None,
+        ),
+        ({"y": np.arange(60) / 7}, {"guess": [0.5] * 20}, "id, guess", None),
+        ({"u": [0, 1] * 30, "v": [1, 1, 0] * 20}, {"u": [0.5] * 20, "v": [0.5] * 20}, "id, u, v", None),
+    ],
+    ids=["labels of two", "labels of three", "a column for a class", "values", "several labels"],
+)
+def test_what_is_handed_in_has_the_form_of_the_sample(
+    home: Path, train: dict[str, Any], sample: dict[str, Any], line: str, rows: set[str] | None
+) -> None:
+    folder = home / "comp"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": range(60), "x": rng.normal(size=60), "z": rng.normal(size=60), **train})
+    frame.to_csv(folder / "train.csv", index=False)
+    # the same ids once more, for other rows
+    pd.DataFrame({"id": range(20), "x": rng.normal(size=20), "z": rng.normal(size=20)}).to_csv(folder / "test.csv", index=False)
+    pd.DataFrame({"id": range(20), **sample}).to_csv(folder / "sample_submission.csv", index=False)
+    done = of_kaggle(home, folder)
+    assert f"  to hand in: {line}" in done.said
+    competition = opened(home, split="kaggle")
+    entry = evaluate(competition, "prior" if done.task.target != "regression" else "grand-mean")
+    handed = pd.read_csv(competition.workspace.folder(entry.id, "mine") / "submission.csv", dtype={"id": str})
+    assert list(handed.columns) == ["id", *sample]
+    assert sorted(handed["id"], key=int) == [str(i) for i in range(20)]
+    if rows is not None:
+        assert set(handed["y"].astype(str)) <= rows
+    elif "P_d" in sample:
+        assert (handed["P_d"] == 0).all()
+        np.testing.assert_allclose(handed[["P_a", "P_b", "P_c"]].sum(axis=1), 1)
+    else:
+        means = frame[[*train]].mean().to_numpy()
+        np.testing.assert_allclose(handed[[*sample]], np.tile(means, (20, 1)), rtol=1e-6)
 
 
 def test_a_solution_without_usage_scores_every_test_row(home: Path) -> None:
@@ -694,7 +750,7 @@ def edit(path: Path, old: str, new: str) -> None:
 # A metric of one's own
 
 SCORE = '''"""What counts here."""
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 
 def cost(y_true, y_pred):

@@ -52,6 +52,7 @@ def task_file(
             "sha256": dict(plan.recorded),
             "target": recipe.target,
             **{k: v for k, v in (("id", recipe.id), ("group", recipe.group), ("layer", recipe.layer)) if v},
+            **({"hand_in": recipe.hand_in, "hand_in_labels": recipe.labels} if recipe.hand_in else {}),
         },
         "columns": {k: v for k, v in (("number", recipe.number), ("category", recipe.category), ("ignore", recipe.ignore)) if v},
         "metric": list(own),

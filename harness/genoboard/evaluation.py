@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genoboard_leaderboard.entry import Code, Entry, Score, shown
 from genoboard_leaderboard.store import Store
 
-from . import look, rows, scoring, submission
+from . import kagglefolder, look, rows, scoring, submission
 from . import oof as out_of_fold
 from .board import recover
 from .competition import INNER, Competition
@@ -26,6 +26,7 @@ from .record import SubmissionFolder
 from .run import Run, code, identity, isolation, prepare, run_folds, union
 from .sandbox import Outcome
 from .task import Tell
+from .taskfile import Recipe
 from .workspace import HANDED_IN, LOG, OUT_OF_FOLD, PREDICTIONS
 
 
@@ -280,6 +281,10 @@ def measure(
 
 
 def hand_in(competition: Competition, path: Path, prediction: NDArray[Any]) -> None:
-    """Write predictions for whoever has the solution: the same, under the ids that the rows have in their source."""
-    original = competition.data.original_ids.loc[list(competition.form.ids)]
-    submission.write(path, competition.form, prediction, [str(i) for i in original])
+    """Write predictions for whoever has the solution: in the form that is asked for, or else the same under the ids that the rows have in their source."""
+    originals, ids = competition.data.original_ids, list(competition.form.ids)
+    recipe = competition.task.sources[0].recipe
+    if isinstance(recipe, Recipe) and recipe.hand_in:
+        kagglefolder.hand_in(path, recipe, originals, ids, prediction)
+        return
+    submission.write(path, competition.form, prediction, [str(i) for i in originals.loc[ids]])

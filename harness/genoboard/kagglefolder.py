@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from . import columns, flatfiles, ownfiles
+from . import columns, flatfiles, lease, ownfiles
 from .columns import Table
 from .errors import DataError
 from .splits import PART, TRAIN
@@ -20,6 +21,8 @@ from .taskfile import Recipe
 USAGE = "Usage"
 TEST, PUBLIC, PRIVATE, IGNORED = "test", "public", "private", "ignored"
 ENDS = (".csv", ".csv.gz")
+# of ids that stand in both files
+FIRST = ("train-", "test-")
 PLACES = ("", "public", "prepared/public")
 SECRET = (("", "solution"), ("private", "solution"), ("private", "test"), ("private", "answers"), ("prepared/private", "test"))
 Pairs = list[tuple[pd.Index, pd.Index]]
@@ -120,21 +123,14 @@ def _named(levels: Sequence[str], asked: Sequence[str]) -> dict[str, str]:
 
 
 def read(path: Path, tell: Tell, recipe: Recipe) -> Dataset:
-    """Read a competition's folder by its recipe. Without a solution, test rows have no target anywhere and are left out."""
+    """Read a competition's folder by its recipe."""
     folder, notes = look(path), list[str]()
     train = ownfiles.targeted(folder.train, recipe.target, notes)
-    if folder.solution is None:
-        notes.append(f"{len(folder.test):,} test rows have no solution here and are left out")
-        index = ownfiles.ids(train, recipe.id)
-        X = ownfiles.features(train, recipe, notes).set_axis(index)
-        return Dataset(
-            X, ownfiles.target(train, recipe, index), ownfiles.groups(train, recipe.group, index), unit=ownfiles.UNIT, notes=tuple(notes)
-        )
-    answers, usage = _answers(folder, recipe)
     known, asked = ownfiles.ids(train, recipe.id), ownfiles.ids(folder.test, folder.sample.names[0])
+    answers, usage = _answers(folder, recipe)
     if len(known.intersection(asked)):
-        notes.append(f"{len(known.intersection(asked)):,} ids stand in train and in test: there they begin with train- and test-")
-        known, asked = "train-" + known, "test-" + asked
+        notes.append(f"{len(known.intersection(asked)):,} ids stand in train and in test: there they begin with {FIRST[0]} and {FIRST[1]}")
+        known, asked = FIRST[0] + known, FIRST[1] + asked
     index = known.append(asked)
     both = _together(train, folder.test, (*recipe.number, *recipe.category, recipe.group))
     X = ownfiles.features(both, recipe, notes).set_axis(index)
@@ -142,7 +138,12 @@ def read(path: Path, tell: Tell, recipe: Recipe) -> Dataset:
     part = pd.Series([TRAIN] * len(train) + list(usage), index=index, dtype="str", name=PART)
     counts = part[len(train) :].value_counts()
     ignored = "; those are asked and never scored" if IGNORED in counts else ""
-    notes.append("test rows: " + ", ".join(f"{n:,} {p}" for p, n in counts.items()) + ignored)
+    parts = ", ".join(f"{n:,} {p}" for p, n in counts.items()) + ignored
+    notes.append(
+        f"test rows: {parts}"
+        if folder.solution is not None
+        else f"{len(folder.test):,} test rows have no solution here: they can be asked, and not scored"
+    )
     groups = ownfiles.groups(both, recipe.group, index) if recipe.group in folder.test.names else _own_groups(train, recipe, known, asked)
     return Dataset(X, y, groups, unit=ownfiles.UNIT, notes=tuple(notes), part=part)
 
@@ -174,9 +175,14 @@ def _own_groups(train: Table, recipe: Recipe, known: pd.Index, asked: pd.Index) 
 
 def _answers(folder: Folder, recipe: Recipe) -> tuple[pd.Series | pd.DataFrame, list[str]]:
     """Return the test rows' targets in the order of test.csv, missing where the solution ignores or lacks a row, and each row's part."""
-    assert folder.solution is not None
-    solution, key = folder.solution, folder.sample.names[0]
+    key = folder.sample.names[0]
     asked = ownfiles.ids(folder.test, key)
+    if folder.solution is None:
+        gaps = np.full((len(asked), len(recipe.target)), np.nan)
+        every = pd.DataFrame(gaps, index=asked, columns=list(recipe.target))
+        one = every.iloc[:, 0].astype("str" if recipe.classes else np.float64)
+        return every if recipe.outputs else one, [TEST] * len(asked)
+    solution = folder.solution
     at = pd.Series(range(len(solution)), index=ownfiles.ids(solution, key))
     strange = at.index.difference(asked)
     if len(strange):
@@ -219,6 +225,32 @@ def _truth(folder: Folder, recipe: Recipe) -> pd.Series | pd.DataFrame:
             raise DataError(f"{solution.where} has no column {names[0]!r}. Its columns: {', '.join(solution.names)}.")
         solution = Table(solution.content.rename_columns([names[0] if n == rest[0] else n for n in solution.names]), solution.where)
     return ownfiles.target(solution, recipe, index)
+
+
+def hand_in(path: Path, recipe: Recipe, originals: pd.Series, ids: Sequence[str], prediction: NDArray[np.float64]) -> None:
+    """Write predictions as the competition's sample submission has them.
+
+    Parameters
+    ----------
+    originals : every row's id in the files, by its opaque one.
+    ids, prediction : (n,) opaque, and (n, K) by class or by column, or (n,).
+    """
+    (key, *asked), names = recipe.hand_in, [str(i) for i in originals.loc[list(ids)]]
+    if all(str(i).startswith(FIRST) for i in originals):
+        names = [n.removeprefix(FIRST[1]) for n in names]
+    values = prediction.reshape(len(names), -1)
+    if recipe.classes and len(asked) > 1:
+        to = _named(recipe.classes, asked)
+        found = pd.DataFrame(0.0, index=range(len(names)), columns=asked)
+        found[[to[c] for c in recipe.classes]] = values if values.shape[1] > 1 else np.column_stack([1 - values, values])
+    elif recipe.labels:
+        best = values.argmax(axis=1) if values.shape[1] > 1 else (values[:, 0] > 0.5).astype(np.intp)
+        found = pd.DataFrame({asked[0]: np.array(recipe.classes)[best]})
+    else:
+        found = pd.DataFrame(values, columns=asked)
+    found.insert(0, key, names)
+    with lease.part(path) as part:
+        found.to_csv(part, index=False)
 
 
 def test(rows: pd.DataFrame) -> Pairs:

@@ -16,14 +16,10 @@ WIDEST = 512
 
 
 class Packed(NamedTuple):
-    """Rows (n, p) as blocks: block b is the rows ``row[b]`` to ``row[b + 1]``, its bins and its values lie between such edges, too.
+    """Rows (n, p) as blocks; block b is the rows ``row[b]`` to ``row[b + 1]``, its bins and values lie between such edges of `bin` and `value`.
 
-    Parameters
-    ----------
-    values : float32, of all blocks one after the other, each (rows, bins) in C order.
-    bins : int64, the bins that hold a region, of all blocks one after the other.
-    row, bin, value : int64 (B + 1,), where each block begins.
-    width : p, the design's bins.
+    `values` float32, of all blocks one after the other, each (rows, bins) in C order; `bins` int64, those that hold a region; `row`, `bin`
+    and `value` int64 (B + 1,), where each block begins; `width` p, the design's bins.
     """
 
     values: Floats

@@ -90,16 +90,28 @@ def of_kaggle(wish: Wish, home: Path) -> Plan:
     if folder.columns_of and aimed.kind != "regression":
         # in the order of the submission's columns
         aimed = replace(aimed, classes=tuple(c for c in folder.columns_of if c in aimed.classes))
-    lacking = () if folder.solution is None else tuple(n for n in table.names if n not in folder.test.names)
+    lacking = tuple(n for n in table.names if n not in folder.test.names)
     recipe, said = _columns(wish, table, aimed, folder.target, folder.id, lacking)
+    if folder.solution is None:
+        recipe, more = _handed_in(folder, recipe)
+        said = (*said, more)
     recorded = {f: sha256(home / f) for f in folder.files}
     size = f"{len(table):,} rows in train, {len(folder.test):,} in test, {'with' if folder.solution is not None else 'without'} a solution"
     return Plan("kaggle", home.resolve(), recorded, recipe, aimed, said, size, tuple(_published(folder, aimed)))
 
 
+def _handed_in(folder: kagglefolder.Folder, recipe: Recipe) -> tuple[Recipe, str]:
+    """Return the recipe with the form of what is handed in, as the sample submission shows it, and a line that says so."""
+    key, *asked = (n for n in folder.sample.names if n != kagglefolder.USAGE)
+    shown = {n for n in columns.names(folder.sample[asked[0]]) if n is not None}
+    # a sample of one value, or of halves, tells of no class
+    labels = len(asked) == 1 and (len(recipe.classes) > 2 or (len(shown) > 1 and shown <= set(recipe.classes)))
+    what = "classes" if labels else f"the probability of {recipe.classes[1]}" if len(recipe.classes) == 2 and len(asked) == 1 else ""
+    line = f"  to hand in: {key}, {', '.join(asked[:6])}{', ...' if len(asked) > 6 else ''}" + (f" ({what})" if what else "")
+    return replace(recipe, hand_in=(key, *asked), labels=labels), line
+
+
 def _published(folder: kagglefolder.Folder, aimed: Aim) -> Iterator[Split]:
-    if folder.solution is None:
-        return
     here, null = "genoboard.kagglefolder:", NULLS[aimed.kind]
     flat = not (aimed.classes)
     yield Split(
@@ -109,6 +121,7 @@ def _published(folder: kagglefolder.Folder, aimed: Aim) -> Iterator[Split]:
         rule=here + "test",
         published=True,
         stratified=not flat,
+        unscored="" if folder.solution is not None else "whoever holds the competition has the solution",
     )
     for part in ("public", "private") if folder.has_usage else ():
         yield Split(
@@ -210,8 +223,13 @@ def _told_roles(target: tuple[str, ...], aimed: Aim, group: str, key: str) -> di
 
 
 def splits_of(plan: Plan) -> Iterator[Split]:
-    """Give the splits that a task has: those that its files ask, and by group, or by row where there is none."""
-    yield from plan.asked
+    """Give the splits that a task has: those that its files ask, and by group, or by row where there is none; what is not scored here comes last."""
+    yield from (s for s in plan.asked if not s.unscored)
+    yield from _of_train(plan)
+    yield from (s for s in plan.asked if s.unscored)
+
+
+def _of_train(plan: Plan) -> Iterator[Split]:
     recipe, null, stratified = plan.recipe, NULLS[plan.aim.kind], bool(plan.aim.classes)
     what = "What is the target of a further row"
     if not recipe.group:

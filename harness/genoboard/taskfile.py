@@ -51,7 +51,7 @@ PANELS: Mapping[Target, tuple[str, ...]] = {
 }
 OF_OUTPUTS = "genoboard.output_panels:scores_by_output"
 TOP = ("name", "title", "summary", "target", "classes", "outputs", "id_column", "target_column", "metrics", "controls")
-DATA = ("name", "reads", "path", "sha256", "target", "id", "group", "layer")
+DATA = ("name", "reads", "path", "sha256", "target", "id", "group", "layer", "hand_in", "hand_in_labels")
 COLUMNS = ("number", "category", "ignore")
 METRIC = ("name", "file", "function", "direction", "low", "high", "reads", "summary")
 SPLIT = tuple(f.name for f in fields(Split))
@@ -72,6 +72,8 @@ class Recipe:
     layer : which matrix of an ``.h5ad``: empty for X, ``raw`` for raw.X, else a layer's name.
     number, category, ignore : the other columns by what they are to models; none of an ``.h5ad``.
     file : the name of the one file that it is made for; empty for a folder.
+    hand_in : the columns of the file that is handed in to whoever has the solution, ids first; empty where nobody asks for one.
+    labels : whether it holds classes, where it has one column, and not the probability of the second one.
     """
 
     kind: Target
@@ -84,6 +86,8 @@ class Recipe:
     category: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     file: str = ""
+    hand_in: tuple[str, ...] = ()
+    labels: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -128,6 +132,8 @@ def load(path: Path) -> Task:
         number=columns.texts("number", ()),
         category=columns.texts("category", ()),
         ignore=columns.texts("ignore", ()),
+        hand_in=data.texts("hand_in", ()),
+        labels=data.truth("hand_in_labels", False),
     )
     outputs = top.texts("outputs", ())
     _require_one_shape(top, recipe, outputs)
@@ -273,6 +279,13 @@ class _Keys:
         if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
             raise self.wrong(key, "is to be a list of texts, each in quotes")
         return tuple(value)
+
+    def truth(self, key: str, default: bool) -> bool:
+        """Return true or false."""
+        value = self._get(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "is to be true or false")
+        return value
 
     def mapping(self, key: str) -> Mapping[str, str]:
         """Return a table of texts."""

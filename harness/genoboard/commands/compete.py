@@ -185,7 +185,9 @@ def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | Non
 
 def _next(competitions: Sequence[Competition], told: Sequence[dict[str, Any]], oof: bool) -> None:
     if any(c.split.unscored for c in competitions):
-        print("Next: hand in that file; genoboard submit checks one that was made otherwise")
+        # a bundle's ids are those of the files that its host takes
+        also = "; genoboard submit checks one that was made otherwise" if competitions[0].workspace.bundle.is_file() else ""
+        print(f"Next: hand in that file{also}")
     failed = any(t.get("verdict", "ok") != "ok" for t in told)
     if failed:
         print("Next: mend what failed, and run it again")
