@@ -86,6 +86,11 @@ def _checks(kin: Kinship, giveaways: Giveaways, one: Dealt) -> Iterator[Finding]
         yield from kin.shared_regions(one)
     elif e.reads:
         yield from kin.near_texts(one)
+    if one.card.unscored:
+        yield one.tells(
+            "targets", True, "its test rows have no target here, so that what would give it away is looked for on other splits."
+        )
+        return
     yield from giveaways.feature(one)
     if e.reads and e.classes:
         yield from giveaways.words(one)
