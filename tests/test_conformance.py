@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -463,6 +464,19 @@ def test_a_task_with_one_fault_is_told_just_that(
         return
     assert list(found) == [check_name.replace("PKG", package).replace("NAME", name)]
     assert mend.replace("NAME", name) in next(iter(found.values()))
+
+
+def test_without_a_name_a_task_whose_data_are_not_here_is_passed_over_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENOBOARD_CACHE", str(tmp_path))
+    alone = replace(REGISTERED, tasks={n: t for n, t in REGISTERED.tasks.items() if n == "civic-significance"}, models={}, broken={})
+    said: list[str] = []
+    assert check(alone, progress=said.append) == []
+    assert said == [
+        "task civic-significance is not checked: its data are not here (genoboard data civic-significance says how to bring them)"
+    ]
+    assert "its dataset civic opens" in failed(check(alone, "civic-significance"))
 
 
 def test_check_ends_with_1_where_something_is_wrong_and_says_it_as_json_too(villains: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from . import catalog
 from .conformance import Finding
 from .errors import UnknownName, nearest
 from .model import ModelSpec
@@ -19,7 +20,7 @@ from .workspace import Workspace
 def check(
     plugins: Plugins | None = None, name: str | None = None, progress: Tell = lambda _: None, parameters: Mapping[str, Any] | None = None
 ) -> list[Finding]:
-    """Check the model (with these `parameters`) or task called `name`; without a name, all that is registered."""
+    """Check the model (with these `parameters`) or task called `name`; without a name, all that is registered, but no task whose data are not here."""
     plugins = plugins or load_plugins()
     models = [m for m in plugins.models.values() if name in (None, m.name)]
     tasks = [t for t in plugins.tasks.values() if name in (None, t.name)]
@@ -29,6 +30,9 @@ def check(
         models = [plugins.model(name, Workspace.here().plugins)]
     found = [Finding(p, "the plugin loads", False, reason) for p, reason in plugins.broken.items() if name is None]
     for t in tasks:
+        if name is None and not any(s.generate or s.place or catalog.state(t, s.name) for s in t.sources):
+            progress(f"task {t.name} is not checked: its data are not here (genoboard data {t.name} says how to bring them)")
+            continue
         progress(f"checking task {t.name}")
         found += check_task(t, plugins, progress)
     for m in models:
