@@ -34,7 +34,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory, erythroid_toml: Write, im
     tomls: dict[str, Callable[[Path], Path]] = {
         "erythroid": erythroid_toml,
         "immgen": immgen_toml,
-        **{f"erythroid-{sd}": lambda folder, sd=sd: erythroid_toml(folder, above=1.0, sd_log_above=sd) for sd in (0.3, 0.5, 1.0)},
+        **{f"erythroid-{sd}": lambda folder, sd=sd: erythroid_toml(folder, above=1.0, sd_log_above=sd) for sd in (0.3, 1.0)},
     }
     there: set[str] = set()
 
@@ -60,7 +60,7 @@ def compete(workspace: Path, split: str, name: str, **models: dict[str, object])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "split"), [*(("erythroid", s) for s in ("cells", "both", "poster")), ("immgen", "chromosomes")])
+@pytest.mark.parametrize(("name", "split"), [*(("erythroid", s) for s in ("cells", "both", "poster")), ("immgen", "poster")])
 def test_every_board_has_its_controls_and_its_null_has_no_skill(
     name: str, split: str, workspace: Path, ingested: Callable[[str], str]
 ) -> None:
@@ -96,5 +96,6 @@ def test_openness_tells_more_than_the_genes_own_mean_in_cells_of_a_lineage_never
 
 @pytest.mark.slow
 def test_trees_on_openness_by_distance_beat_lines_on_genes_never_seen(workspace: Path, ingested: Callable[[str], str]) -> None:
-    found = compete(workspace, "chromosomes", ingested("erythroid"), xgboost_bins=FEW, ridge={})
+    # of the genes that vary most, a third of all
+    found = compete(workspace, "chromosomes", ingested("erythroid-1.0"), xgboost_bins={"rows": 8_000, "n_estimators": 40}, ridge={})
     assert found["xgboost-bins"]["skill"] > found["ridge"]["skill"] > 0.1

@@ -112,7 +112,7 @@ def _even(content: bytes, delimiter: str, path: Path) -> Iterator[tuple[int, lis
 def _gff(body: bytes, path: Path) -> Iterator[Transcript]:
     """Give the lines of genes or, where there is none, of transcripts: a small part of the file."""
     for features in FEATURES:
-        found = list(re.finditer(rb"^([^\t\n]+\t[^\t\n]*\t(?:" + features + rb")(?![^\t\r\n])[^\r\n]*)", body, re.MULTILINE))
+        found = list(re.finditer(rb"^([^\t\n]*\t[^\t\n]*\t(?:" + features + rb")(?![^\t\r\n])[^\r\n]*)", body, re.MULTILINE))
         if found:
             break
     line, at = 1, 0
@@ -122,6 +122,8 @@ def _gff(body: bytes, path: Path) -> Iterator[Transcript]:
         if len(cells) < 9:
             raise DataError(f"{path}, line {line}: {len(cells)} cells where a GTF or GFF has 9. It is cut off; get the file again.")
         chrom, _, _, start, end, _, strand, _, attributes = cells
+        if not chrom.strip():
+            raise DataError(f"{path}, line {line} names no chromosome. Get the file again.")
         symbol, gene_id = (_attribute(attributes, *keys) for keys in (("gene_name", "gene", "Name"), ("gene_id", "ID")))
         # GTF and GFF count from 1
         first = int(start) - 1 if WHOLE.fullmatch(start) else start
