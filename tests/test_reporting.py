@@ -212,7 +212,8 @@ def test_what_cannot_be_reported_is_named(results: Results, plugins: Plugins) ->
     place = results.competition.workspace.root
     with pytest.raises(UnknownName, match=r"There is no entry named 'Nearst'\. Did you mean Nearest"):
         reporting.results_of("Nearst", place, plugins=plugins)
-    failed = evaluate(results.competition, f"{place / 'nearest.py'}:Absent")
+    (place / "absent.py").write_text("class Absent:\n    def fit(self, X, y): raise ValueError('no')\n    def predict(self, X): ...\n")
+    failed = evaluate(results.competition, f"{place / 'absent.py'}:Absent")
     assert failed.verdict == "failed"
     with pytest.raises(UsageError, match="Absent gave no predictions"):
         reporting.results_of("Absent", place, plugins=plugins)

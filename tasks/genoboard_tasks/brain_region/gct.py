@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +27,6 @@ Convert = Callable[[NDArray[np.float64]], NDArray[np.float32]]
 MAGIC = b"#1.2"
 # A block's cells and their positions stay in the processor's cache.
 BLOCK = 1 << 20
-# Blocks that are parsed at once: what does it lets other threads run meanwhile.
-PARSERS = min(4, os.cpu_count() or 1)
 LARGEST = float(np.finfo(np.float32).max)
 HEAD = 3
 NAMES = 2
@@ -109,33 +105,18 @@ def read_columns(path: Path, samples: Sequence[str], convert: Convert = _as_floa
         genes: list[str] = []
         symbols: list[str] = []
         there = 0
-
-        def parsed(text: bytes, before: int) -> tuple[list[str], list[str]]:
-            block = _Block(header, text, before)
-            if before + block.lines <= header.genes:
-                values[before : before + block.lines, order] = convert(block.numbers(columns[order]))
-            return block.names(0), block.names(1)
-
         # Closed before the stream is: it may still be read ahead of.
-        with closing(_blocks(stream, header)) as blocks, ThreadPoolExecutor(PARSERS) as parsers:
-            coming: deque[Future[tuple[list[str], list[str]]]] = deque()
+        with closing(_blocks(stream, header)) as blocks:
             for text in blocks:
-                coming.append(parsers.submit(parsed, text, there))
-                there += text.count(b"\n")
-                # some blocks are parsed at once, and no more of them are held
-                if len(coming) > PARSERS:
-                    _gather(coming.popleft(), genes, symbols)
-            while coming:
-                _gather(coming.popleft(), genes, symbols)
+                block = _Block(header, text, there)
+                there += block.lines
+                if there <= header.genes:
+                    values[there - block.lines : there, order] = convert(block.numbers(columns[order]))
+                    genes += block.names(0)
+                    symbols += block.names(1)
         _expect_genes(header, there)
     require_once(genes, "gene", str(path))
     return Gct(values, genes, symbols)
-
-
-def _gather(block: Future[tuple[list[str], list[str]]], genes: list[str], symbols: list[str]) -> None:
-    names = block.result()
-    genes += names[0]
-    symbols += names[1]
 
 
 class _Block:
