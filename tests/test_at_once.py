@@ -208,6 +208,7 @@ referee.select(place, hosted, [sys.argv[2]], sys.argv[3])
 """
 
 
+@pytest.mark.slow
 def test_teams_that_select_at_once_all_keep_their_choice(
     place: Workspace, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -312,6 +312,7 @@ def test_a_kept_assessment_that_is_damaged_is_named_with_what_to_do(made: Path, 
 # --------------------------------------------------------------------------------------------------- a board's controls, at once
 
 
+@pytest.mark.slow
 def test_processes_that_find_a_board_empty_at_once_enter_each_control_once(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def entries(found: Any) -> dict[tuple[str, str, int | None], Entry]:
 # Side by side
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_the_same_scores_bit_for_bit_as_one_after_the_other(tmp_path: Path) -> None:
     one = entries(grid.run(jobs(tmp_path / "one", ("donor", "random"), seeds=(1,))))
     two = entries(grid.run(jobs(tmp_path / "two", ("donor", "random"), seeds=(1,)), 3))
@@ -238,6 +239,7 @@ def test_the_command_line_says_that_nothing_was_run_and_how_to_run_it_again(work
 # Jobs for others to start
 
 
+@pytest.mark.slow
 def test_listed_jobs_are_commands_that_fill_a_workspace_and_a_rebuild_gathers_them(empty: Path, tmp_path: Path) -> None:
     words = ["--workspace", str(empty), "run", "brain-region", "uniform", "knn", "--seed", "0-1", "--set", "knn:n_neighbors=3"]
     ask = [sys.executable, "-m", "genoboard", *words, "--list-jobs", "--out", str(empty / "submissions")]

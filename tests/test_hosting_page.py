@@ -35,6 +35,7 @@ def call(words: list[str], around: dict[str, str], at: Path) -> subprocess.Compl
     return subprocess.run(words, cwd=at, env=around, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_entries_of_pull_requests_are_scored_and_the_board_is_published(tmp_path: Path, around: dict[str, str]) -> None:
     repository = tmp_path / "repository"
     (repository / "entries").mkdir(parents=True)

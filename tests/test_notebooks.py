@@ -140,6 +140,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_rows_an_entry_a_board_and_a_plot_and_a_class_of_its_cells_travels(folder: Path) -> None:
     page = Notebook.of("notebook.md", folder)
 

@@ -310,6 +310,7 @@ def test_rows_without_a_target_are_left_out_and_counted(home: Path) -> None:
 ODD = ["a,b", 'c"d', "e\nf", "ä ö", "🧬", "x=y", "[k]", "<l>", " m ", "n\to", "target", "id", "part", "1", "'q'"]
 
 
+@pytest.mark.slow
 def test_odd_names_go_through_every_step(home: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({n: rng.normal(size=90) for n in ODD})
@@ -390,6 +391,7 @@ def test_several_numbers_are_a_regression_of_several_values(home: Path) -> None:
     assert set(next(f for f in drawn if f.title == "Predicted against true").table["output"]) == {"weight", "girth"}
 
 
+@pytest.mark.slow
 def test_a_regression_has_panels_of_its_values_and_a_classification_has_none(home: Path) -> None:
     frame = patients()
     file = written(frame, home / "p.csv")
@@ -516,6 +518,7 @@ def test_every_matrix_of_an_h5ad_is_read_and_a_sparse_one_stays_sparse(home: Pat
         assert any("names of variables stand more than once" in n for n in done.prepared.about["notes"])
 
 
+@pytest.mark.slow
 def test_models_controls_and_the_audit_take_a_sparse_task(home: Path) -> None:
     made(home, annotated(home, "csr"), "kind", group="donor", layer="counts")
     competition = opened(home)
@@ -842,6 +845,7 @@ def gtex(real_data: Path) -> pd.DataFrame:
     return pd.concat([X, labels.rename(columns={"SUBJID": "donor", "SMTSD": "region"})[["donor", "region"]]], axis=1)
 
 
+@pytest.mark.slow
 def test_gtex_as_a_csv_is_a_task_of_13_regions_by_donor(home: Path, gtex: pd.DataFrame) -> None:
     file = home / "gtex.csv.gz"
     gtex.to_csv(file, index_label="SAMPID")

@@ -259,6 +259,7 @@ def test_load_and_export_hand_out_all_that_is_asked_and_no_target_of_it(compete:
     assert entry.score("multiclass-log-loss").value == pytest.approx(np.log(3), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_task_with_ignored_rows_keeps_to_the_contract(plugins: Plugins) -> None:
     findings = check_task(REPORTS, plugins)
     # each text stands in several rows, and these splits do not keep them together

@@ -109,6 +109,7 @@ def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return module
 
 
+@pytest.mark.slow
 def test_a_task_keeps_to_the_contract_and_a_model_learns_it_as_it_is(name: str, install: Install, tmp_path: Path) -> None:
     scaffold.task(name, tmp_path)
     plugins = install(name)

@@ -26,7 +26,7 @@ def test_both_tails_and_the_distribution_function_are_students(df: float, t: flo
     assert student.below(t, df) == pytest.approx(stats.t.cdf(t, df), abs=1e-10)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holms_p_values_are_those_of_statsmodels(p: list[float]) -> None:
     assert holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]))

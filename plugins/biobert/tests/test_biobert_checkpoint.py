@@ -189,6 +189,7 @@ except ModelFailed as error:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**kept, **given}, timeout=120)
 
 
+@pytest.mark.slow
 def test_the_hub_is_asked_only_when_the_user_allows_it_and_only_once(tmp_path: Path, hub: type[Hub]) -> None:
     home = tmp_path / "home"
     refused = ask(hub, home, "someone/encoder", False)

@@ -202,6 +202,7 @@ def test_what_was_prepared_is_read_and_not_encoded_again_and_gives_the_same_bits
     assert not list((tmp_path / "run").iterdir()), "where the target is known nothing is kept"
 
 
+@pytest.mark.slow
 def test_an_entry_s_embeddings_are_made_where_no_target_is_and_the_next_one_reads_them(
     minilm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -259,6 +259,7 @@ def msk(real_data: Path) -> pd.DataFrame:
     return pd.read_csv(real_data / "variant-class" / "msk" / "training_variants").rename(columns={"Gene": "gene", "Variation": "variation"})
 
 
+@pytest.mark.slow
 def test_on_stage_one_it_beats_the_gene_alone(msk: pd.DataFrame, real_data: Path) -> None:
     asked = (
         pd.read_csv(real_data / "variant-class" / "msk" / "test_variants")
