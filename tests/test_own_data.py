@@ -755,7 +755,7 @@ def edit(path: Path, old: str, new: str) -> None:
 # A metric of one's own
 
 SCORE = '''"""What counts here."""
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import f1_score
 
 
 def cost(y_true, y_pred):

@@ -34,8 +34,10 @@ def loops(tell: Tell = lambda _: None) -> Path | None:
     targets that are another fold's answers. So the harness compiles, from rows that it made up.
     """
     folder = cache() / "compiled" / _key()
-    if folder.is_dir() or importlib.util.find_spec("numba") is None:
-        return folder if folder.is_dir() else None
+    if folder.is_dir():
+        return folder
+    if importlib.util.find_spec("numba") is None:
+        return None
     try:
         with lock.locked(folder.parent / "compiling.lock"):
             if not folder.is_dir():

@@ -184,22 +184,25 @@ def _shown(job: GridJob, what: Entry | Exception, several: bool, out: Path | Non
 
 
 def _next(competitions: Sequence[Competition], told: Sequence[dict[str, Any]], oof: bool) -> None:
-    if any(c.split.unscored for c in competitions):
+    steps, verdicts = [], {t["verdict"] for t in told}
+    if verdicts - {"ok"}:
+        steps.append("mend what failed, and run it again")
+    # what failed left no file
+    if "ok" in verdicts and any(c.split.unscored for c in competitions):
         # a bundle's ids are those of the files that its host takes
         also = "; genoboard submit checks one that was made otherwise" if competitions[0].workspace.bundle.is_file() else ""
-        print(f"Next: hand in that file{also}")
-    failed = any(t.get("verdict", "ok") != "ok" for t in told)
-    if failed:
-        print("Next: mend what failed, and run it again")
-    for number, competition in enumerate((c for c in competitions if not c.split.unscored), start=failed):
+        steps.append(f"hand in that file{also}")
+    for competition in (c for c in competitions if not c.split.unscored):
         where = f"{competition.task.name} --split {competition.split.name} --data {competition.data.name}"
-        print(f"{'  or' if number else 'Next'}: genoboard leaderboard {where}")
+        steps.append(f"genoboard leaderboard {where}")
         if oof and told and all("oof" in t for t in told):
             names = list(dict.fromkeys(t["name"] for t in told))
             also = where.partition(" ")[2]
-            print(
-                f"  or: genoboard blend {competition.task.name} {' '.join(names if len(names) > 1 else [*names, 'NAME...'])} --name NEW {also}"
+            steps.append(
+                f"genoboard blend {competition.task.name} {' '.join(names if len(names) > 1 else [*names, 'NAME...'])} --name NEW {also}"
             )
+    for number, step in enumerate(steps):
+        print(f"{'  or' if number else 'Next'}: {step}")
 
 
 def _gather(competition: Competition, out: Path) -> str:
